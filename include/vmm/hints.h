@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* hints.h: the parameters that are put in front of a Linux guest's command line, and why. */
+#ifndef VMM_HINTS_H
+#define VMM_HINTS_H
+
+struct boot_hint {
+	const char *text; /* "console=ttyS0" */
+	const char *why;  /* half a sentence, for the manual */
+};
+
+/* In the order in which they are given (src/machine/hints.c). */
+extern const struct boot_hint boot_hints[];
+extern const unsigned boot_hint_cnt;
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.h: a whole PC, from configuration to verdict. */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdio.h>
+
+#include "vmm/config.h"
+#include "vmm/verdict.h"
+
+struct error;
+struct machine;
+
+/* Builds everything @c (checked by config_check()) asks for; nothing runs yet. Control thread. */
+int machine_create(const struct vm_config *c, struct machine **ret,
+		   struct error **errp) __must_check;
+
+/* Runs the guest to its end. Control thread; handles SIGINT, SIGTERM, SIGHUP, SIGQUIT while it
+ * runs. */
+int machine_run(struct machine *m, struct verdict *ret, struct error **errp) __must_check;
+
+/* Registers and code of the CPU that crashed, for VERDICT_CRASH; NULL otherwise. Owned by @m. */
+const char *machine_crash_report(const struct machine *m);
+
+/* Tears down in reverse order, accepts half-built machines and NULL, returns NULL. */
+struct machine *machine_destroy(struct machine *m);
+
+/* Writes what the run cost (time, exits by kind, memory) in a few lines. */
+void machine_print_stats(const struct machine *m, FILE *f);
+
+#endif

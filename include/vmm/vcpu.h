@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vcpu.h: virtual CPUs and their threads.
+ *
+ * A vCPU thread's whole life: wait for a command, run the guest, decode each exit, hand it to the
+ * bus, go back in. The machine steers all of them at once through a struct vcpu_set.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include "vmm/bus.h"
+#include "vmm/cpu_entry.h"
+#include "vmm/cpuid.h"
+#include "vmm/irq.h"
+#include "vmm/msr.h"
+#include "vmm/vm.h"
+
+struct error;
+struct vcpu;
+struct vcpu_set;
+
+/* Why a vCPU cannot go on. */
+enum vcpu_end {
+	VCPU_SHUTDOWN, /* triple fault */
+	/* KVM could not emulate an instruction, or worse; detail holds suberror. */
+	VCPU_INTERNAL_ERROR,
+	VCPU_FAIL_ENTRY,   /* hardware refused the state */
+	VCPU_SYSTEM_EVENT, /* KVM_EXIT_SYSTEM_EVENT; detail holds its type */
+	VCPU_UNKNOWN_EXIT, /* detail holds the exit reason */
+	VCPU_RUN_FAILED,   /* KVM_RUN itself failed; detail holds errno */
+};
+
+struct vcpu_env {
+	struct bus *pio, *mmio;
+	struct epoch *epoch;
+	void *opaque; /* for the calls below */
+	/* A vCPU thread has stopped for good (until reset). On the vCPU's thread. */
+	void (*ended)(void *opaque, unsigned cpu, enum vcpu_end why, uint64_t detail);
+	/* The 8259's INTA cycle: the vector to inject, or -1 if the interrupt went away. Boot CPU's
+	 * thread. */
+	int (*pic_ack)(void *opaque);
+	/* KVM_EXIT_IOAPIC_EOI. */
+	void (*ioapic_eoi)(void *opaque, uint8_t vector);
+	/* Where RAM below 4 GiB ends and devices begin, for the MTRRs. A power of two long. */
+	uint64_t uncached_base, uncached_len;
+	enum msr_policy msr_policy; /* for MSRs that KVM does not know */
+};
+
+/*
+ * Creates @cnt vCPUs, with @cpuid and their APIC ids patched in by @topo, and starts their threads,
+ * stopped. @gm is for vcpu_dump().
+ */
+int vcpu_set_create(struct vm *vm, unsigned cnt, enum irqchip_mode mode,
+		    const struct cpuid_table *cpuid, const struct cpu_topology *topo,
+		    struct guest_mem *gm, const struct vcpu_env *env, struct vcpu_set **ret,
+		    struct error **errp) __must_check;
+/* Ends and joins the threads. NULL-safe, returns NULL. */
+struct vcpu_set *vcpu_set_destroy(struct vcpu_set *s);
+
+/* Power-on state for every vCPU; the boot CPU gets @entry, the others wait for INIT-SIPI. All are
+ * stopped. */
+int vcpu_set_reset(struct vcpu_set *s, const struct cpu_entry *entry,
+		   struct error **errp) __must_check;
+
+/* Starts the threads, once, all stopped unless vcpu_set_run() came before. Control thread. */
+int vcpu_set_start(struct vcpu_set *s, struct error **errp) __must_check;
+
+/* Lets every vCPU run. Control thread. */
+void vcpu_set_run(struct vcpu_set *s);
+/* Asks every vCPU to stop and waits until no guest instruction runs. Control thread. */
+void vcpu_set_pause(struct vcpu_set *s);
+/* Like vcpu_set_pause(), without waiting; any thread, a vCPU's own included. */
+void vcpu_set_kick_stop(struct vcpu_set *s);
+
+/* INTR and NMI pins of the boot CPU, for an 8259 in this process. */
+struct cpu_intr vcpu_set_intr(struct vcpu_set *s);
+
+/* Registers and the bytes at RIP of a stopped vCPU, as text, one '\n'-ended line each; the caller
+ * frees. */
+char *vcpu_dump(struct vcpu_set *s, unsigned cpu);
+
+/* Exits by kind since start, all vCPUs. Racy by design (statistics). */
+struct vcpu_stats {
+	uint64_t exits, pio, mmio, hlt, irq_window, eoi, intr, other;
+	uint64_t first_entry_ns; /* CPU time of this process when the boot CPU first entered the
+				    guest */
+};
+struct vcpu_stats vcpu_set_stats(const struct vcpu_set *s);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* layout.h: every address and interrupt of the board, one table. */
+#ifndef MACHINE_LAYOUT_H
+#define MACHINE_LAYOUT_H
+
+#include "vmm/base.h"
+
+/* --- guest-physical memory -------------------------------------------------------------------- */
+
+#define LAYOUT_REAL_LOAD   0x7c00u  /* flat real-mode images, as a BIOS loads a boot sector */
+#define LAYOUT_SCRATCH     0x10000u /* boot_params, GDT, page tables, command line, start_info */
+#define LAYOUT_SCRATCH_LEN 0x80000u /* up to 0x90000 */
+#define LAYOUT_MPTABLE     0x9fc00u /* last KiB of base memory, where the MP specification looks */
+#define LAYOUT_MPTABLE_LEN 0x400u
+#define LAYOUT_LOW_END     0xa0000u /* base memory ends, VGA hole begins */
+#define LAYOUT_BIOS_START  0xc0000u /* option ROMs, when there are any; RAM until then */
+#define LAYOUT_BIOS        0xe0000u /* RSDP and ACPI tables: where a BIOS would have them */
+#define LAYOUT_BIOS_END    0x100000u
+#define LAYOUT_RSDP        0xe0000u
+#define LAYOUT_ACPI        0xe0100u
+#define LAYOUT_ACPI_LEN    0x1ff00u
+#define LAYOUT_HIGH        0x100000u
+/* RAM below 4 GiB ends here at most; the rest goes above 4 GiB. */
+#define LAYOUT_RAM_LOW_MAX UINT64_C(0xc0000000)
+/* PCI configuration space, when there is PCI: 256 MiB. */
+#define LAYOUT_ECAM       UINT64_C(0xc0000000)
+#define LAYOUT_MMIO_START UINT64_C(0xd0000000)
+#define LAYOUT_MMIO_END   UINT64_C(0xfec00000)
+#define LAYOUT_IOAPIC     UINT64_C(0xfec00000)
+#define LAYOUT_LAPIC      UINT64_C(0xfee00000)
+/* KVM's own pages on hosts without unrestricted guest: 1 + 3 pages. */
+#define LAYOUT_KVM_IDENT UINT64_C(0xfffbc000)
+#define LAYOUT_KVM_TSS   UINT64_C(0xfffbd000)
+#define LAYOUT_KVM_END   UINT64_C(0xfffc0000)
+#define LAYOUT_RAM_HIGH  UINT64_C(0x100000000)
+
+/* --- I/O ports -------------------------------------------------------------------------------- */
+
+#define PORT_PIC1      0x20u
+#define PORT_PIT       0x40u
+#define PORT_8042_DATA 0x60u
+#define PORT_SYSCTL_B  0x61u
+#define PORT_8042_CMD  0x64u
+#define PORT_RTC       0x70u
+#define PORT_POST      0x80u
+#define PORT_SYSCTL_A  0x92u
+#define PORT_PIC2      0xa0u
+#define PORT_DEBUGCON  0xe9u
+#define PORT_DEBUGEXIT 0xf4u
+#define PORT_COM4      0x2e8u
+#define PORT_COM2      0x2f8u
+#define PORT_COM3      0x3e8u
+#define PORT_COM1      0x3f8u
+#define PORT_ELCR      0x4d0u
+#define PORT_PVPANIC   0x505u
+#define PORT_PM1_EVT   0x600u
+#define PORT_PM1_CNT   0x604u
+#define PORT_PM_TMR    0x608u
+#define PORT_RESET     0xcf9u
+
+/* --- global system interrupts (ISA numbers; the PIT's is pin 2 of the IOAPIC) ----------------- */
+
+#define IRQ_PIT  0u
+#define IRQ_KBD  1u
+#define IRQ_COM2 3u
+#define IRQ_COM1 4u
+#define IRQ_RTC  8u
+#define IRQ_SCI  9u
+#define IRQ_AUX  12u
+
+/* --- values the guest is told by ACPI ------------------------------------------------------ */
+
+#define ACPI_S5_TYPE 5u    /* SLP_TYP of soft off */
+#define RESET_VALUE  0x06u /* what to write to PORT_RESET */
+
+#define IOAPIC_PINS 24u
+
+#endif
