@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* console.h: what the console backends have in common. Private to this room. */
+#ifndef CHAR_CONSOLE_H
+#define CHAR_CONSOLE_H
+
+#include "char/sink.h"
+#include "char/source.h"
+#include "vmm/console.h"
+
+struct console {
+	struct chardev chr;
+	struct loop *loop;
+	struct console_events events;
+	struct sink own;  /* unused by a stdio console: those share one */
+	struct sink *out; /* NULL until it is open */
+	struct source in;
+	int (*start)(struct console *c, struct error **errp); /* NULL: there is no input */
+	char *path;                                           /* the file's or the pty's; owned */
+	int slave_fd; /* pty: our own hold on the far side; -1 */
+};
+
+/* Each fills in a zeroed console but for chr, loop and events; on failure console_close() cleans
+ * up. @arg is what follows the colon, NULL if there is none. */
+int console_open_stdio(struct console *c, const char *arg, struct error **errp) __must_check;
+int console_open_file(struct console *c, const char *arg, struct error **errp) __must_check;
+int console_open_pty(struct console *c, const char *arg, struct error **errp) __must_check;
+
+/*
+ * stdio.c: @c no longer uses standard input and output, if it did. The last one to go writes out
+ * what is left, and is told what was lost as by sink_close(); 0 for the others.
+ */
+uint64_t console_release_stdio(struct console *c, unsigned patience_ms);
+
+#endif
