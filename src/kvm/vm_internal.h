@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* vm_internal.h: what the files of src/kvm/ share. */
+#ifndef KVM_VM_INTERNAL_H
+#define KVM_VM_INTERNAL_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vmm/lock.h"
+#include "vmm/msr.h"
+#include "vmm/vcpu.h"
+
+#define KVM_GSIS 24
+
+/* An IOAPIC pin as KVM's routing table knows it. */
+struct kvm_pin {
+	struct msi_msg msg;
+	bool masked;
+	bool live; /* is in the table */
+	int irqfd; /* -1: none */
+};
+
+struct vm {
+	int kvm_fd, fd;
+	/* Made early to ask it for the TSC frequency; -1 once vcpu_set_create() has taken it. */
+	int vcpu0_fd;
+	size_t run_size; /* of struct kvm_run's mapping */
+	enum irqchip_mode mode;
+
+	/* irqchip.c */
+	bool ids32; /* KVM_CAP_X2APIC_API is on */
+	struct irq_line gsi[KVM_GSIS];
+	struct msi_sink msi;
+	struct mutex route_lock;
+	struct kvm_pin pin[KVM_GSIS] GUARDED_BY(route_lock);
+};
+
+/* --- vcpu.c and vcpu_state.c ------------------------------------------------------------------ */
+
+struct vcpu {
+	struct vcpu_set *set;
+	unsigned index;
+	uint32_t apic_id;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool has_thread;
+
+	/* Its own thread's. */
+	struct bus_hint pio_hint, mmio_hint;
+	struct epoch_slot *epoch;
+	struct vcpu_stats stats;
+
+	/* Any thread's: what the next pass of the run loop must look at. */
+	_Atomic bool intr; /* the 8259 asserts INTR */
+	_Atomic bool nmi;
+
+	_Atomic bool running; /* in run_guest(); written under set->lock */
+	bool ended;           /* under set->lock: waits for a reset */
+	bool used;            /* has been reset before, so holds more than KVM's initial state */
+};
+
+/* Which unknown MSRs the log has told of. */
+#define MSR_REPORTS 32
+struct msr_reports {
+	_Atomic unsigned cnt;
+	_Atomic uint32_t index[MSR_REPORTS];
+};
+
+struct vcpu_set {
+	struct vm *vm;
+	struct guest_mem *gm;
+	struct vcpu_env env;
+	enum irqchip_mode mode;
+	struct cpu_topology topo;
+	unsigned cnt;
+	_Atomic bool stop; /* nobody may be in, or enter, the guest */
+	struct mutex lock;
+	/* running, quit or stop changed; a halted vCPU of IRQCHIP_USER may go on. */
+	pthread_cond_t cond;
+	bool quit GUARDED_BY(lock);
+	struct msr_reports unknown_msrs;
+	struct msr_reset msrs;    /* what to reset them to; .cpuid points to cpuid */
+	struct cpuid_table cpuid; /* the guest's, before it is patched per CPU */
+	struct vcpu vcpu[];
+};
+
+/* Power-on state of one stopped vCPU; @entry is NULL for all but the boot CPU. */
+int vcpu_reset(struct vcpu *v, const struct cpu_entry *entry, struct error **errp) __must_check;
+
+/* ioctl that does not mind signals. Returns its result, or -errno. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+static inline int kvm_ioctl_val(int fd, unsigned long request, unsigned long arg)
+{
+	return kvm_ioctl(fd, request, (void *)arg);
+}
+
+/* KVM_CHECK_EXTENSION: 0 absent, otherwise its value. */
+int vm_cap(const struct vm *vm, unsigned cap);
+
+/* msr_exit.c: makes unknown MSRs exit, if @policy has another answer than KVM. Before the first
+ * vCPU runs. */
+int msr_exit_enable(struct vm *vm, enum msr_policy policy, struct error **errp) __must_check;
+/* Answers KVM_EXIT_X86_RDMSR or _WRMSR in @run. The vCPU's thread. */
+void msr_exit(struct kvm_run *run, enum msr_policy policy, struct msr_reports *seen);
+
+/* irqchip.c: a message's address as this VM's KVM wants it. */
+uint64_t msi_kvm_address(const struct vm *vm, uint64_t addr);
+
+void irqchip_init(struct vm *vm);
+void irqchip_destroy(struct vm *vm);
+
+#endif
