@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* verbs.c: the table of verbs, and the facts about the program that help and manual share. */
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/error.h"
+#include "vmm/parse.h"
+
+static const struct opt_word shell_words[] = {
+	{ "bash", 0, "bash, with or without bash-completion" },
+	{ "zsh", 0, "zsh, with compinit" },
+	{ "fish", 0, "fish" },
+	{ 0 },
+};
+
+static const struct opt_word verb_words[] = {
+	{ "run", 0, NULL },  { "doctor", 0, NULL },  { "completion", 0, NULL },
+	{ "help", 0, NULL }, { "version", 0, NULL }, { 0 },
+};
+
+static const struct opt_word internal_words[] = {
+	{ "docs", 0, NULL },
+	{ 0 },
+};
+
+const struct verb verbs[VERB_CNT] = {
+	[VERB_RUN] = {
+		.name = "run",
+		.args = "[OPTION...] [KERNEL]",
+		.summary = "boot a kernel and wait for how it ends",
+		.description =
+			"Boots KERNEL (or the file named by -k) in a virtual machine on /dev/kvm. The "
+			"guest's first serial port is on standard input and output; what trapeze has to "
+			"say itself goes to standard error. The exit status tells how the guest ended.\n\n"
+			"A word that is no option is taken as the kernel if -k is not given. When "
+			"standard error is a terminal, or with -v, --stats or --dry-run, one line says "
+			"what was understood, sizes included; when the guest has ended, one line says "
+			"how. -q leaves out both.",
+		.opt = run_options,
+		.opt_cnt = &run_option_cnt,
+		.completes = OPT_FILES,
+	},
+	[VERB_DOCTOR] = {
+		.name = "doctor",
+		.args = "[OPTION...]",
+		.summary = "look at this host and say what stands in the way",
+		.description =
+			"Tries what a guest needs of this host: /dev/kvm, its capabilities, a guest of a "
+			"few instructions and its speed, memory, huge pages, network devices, limits. "
+			"Each finding is \"ok\", a \"note\" (guests run, something could be better) or a "
+			"\"problem\" (no guest runs), with what to do about it. Exits with 0 if a guest "
+			"can run and with 1 if not.",
+		.opt = doctor_options,
+		.opt_cnt = &doctor_option_cnt,
+	},
+	[VERB_COMPLETION] = {
+		.name = "completion",
+		.args = "bash|zsh|fish",
+		.summary = "print a completion script for a shell",
+		.description =
+			"Prints a script that teaches a shell to complete trapeze's verbs, options and "
+			"values:\n\n"
+			"bash: trapeze completion bash > ~/.local/share/bash-completion/completions/"
+			"trapeze\n\n"
+			"zsh: trapeze completion zsh > DIR/_trapeze, where DIR is in $fpath\n\n"
+			"fish: trapeze completion fish > ~/.config/fish/completions/trapeze.fish",
+		.words = shell_words,
+	},
+	[VERB_HELP] = {
+		.name = "help",
+		.args = "[VERB]",
+		.summary = "say what a verb does and which options it has",
+		.description = "Prints help on VERB, or the list of verbs.",
+		.words = verb_words,
+	},
+	[VERB_VERSION] = {
+		.name = "version",
+		.args = "",
+		.summary = "print the version",
+		.description = "Prints the program's name and version.",
+	},
+	[VERB_INTERNAL] = {
+		.name = "internal",
+		.args = "docs man|md",
+		.summary = "print generated documentation",
+		.description = "Prints docs/trapeze.1 (man) or docs/cli.md (md), which are generated "
+			       "from the tables in the program.",
+		.words = internal_words,
+		.hidden = true,
+	},
+};
+
+/* --- facts ------------------------------------------------------------------------------------ */
+
+const struct fact exit_statuses[] = {
+	{ "0", "the guest powered off, or Ctrl-A x ended it" },
+	{ "1", "the host or trapeze failed: /dev/kvm, a file, memory" },
+	{ "2", "the command line or a configuration file is wrong; nothing was started" },
+	{ "32", "the guest reset itself and --no-reboot was given" },
+	{ "33", "the guest crashed: a triple fault, or KVM could not go on" },
+	{ "34", "the guest's kernel panicked" },
+	{ "124", "--timeout ran out" },
+	{ "128+N", "signal N ended trapeze" },
+	{ "(V << 1) | 1", "the guest wrote V to the debug-exit port" },
+};
+const unsigned exit_status_cnt = ARRAY_LEN(exit_statuses);
+
+const struct fact console_keys[] = {
+	{ "Ctrl-A x", "end the guest" },
+	{ "Ctrl-A h", "list the keys" },
+	{ "Ctrl-A b", "send a break (to Linux: then a SysRq key)" },
+	{ "Ctrl-A Ctrl-A", "send one Ctrl-A to the guest" },
+};
+const unsigned console_key_cnt = ARRAY_LEN(console_keys);
+
+const struct fact environment[] = {
+	{ "XDG_CACHE_HOME", "where the cache of unpacked kernels is; ~/.cache if not set" },
+};
+const unsigned environment_cnt = ARRAY_LEN(environment);
+
+const struct fact files[] = {
+	{ "/dev/kvm", "the host's hypervisor; must be readable and writable" },
+	{ "~/.cache/trapeze", "unpacked kernels by content; may be removed at any time" },
+};
+const unsigned file_cnt = ARRAY_LEN(files);
+
+/* --- look-up ---------------------------------------------------------------------------------- */
+
+const struct verb *verb_find(const char *name, struct error **errp)
+{
+	const char *names[VERB_CNT], *near;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VERB_CNT; i++) {
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+		if (!verbs[i].hidden)
+			names[n++] = verbs[i].name;
+	}
+	if (name[0] == '-') {
+		err_set(errp, EINVAL,
+			"'%s' stands where the verb belongs; did you mean 'trapeze "
+			"run %s'?",
+			name, name);
+		return NULL;
+	}
+	near = nearest(name, names, n);
+	err_set(errp, EINVAL, "unknown verb '%s'%s%s%s", name, near ? "; did you mean '" : "",
+		near ? near : "", near ? "'?" : "");
+	err_hint(errp, "'trapeze help' lists the verbs; to boot a kernel: trapeze run -k FILE");
+	return NULL;
+}
