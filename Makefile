@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+# One non-recursive Makefile. `make help` lists the targets and the settings.
+#
+# Variant builds (sanitizers, the other compiler) are this same file with another build directory,
+# e.g. make CC=clang B=build-clang, or make B=build-asan SAN=address,undefined OPT='-O1 -g' unit.
+
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+B       ?= build
+V       ?= 0
+SAN     ?=
+comma   := ,
+OPT     ?= -O2 -g
+PREFIX  ?= /usr/local
+# Seconds each fuzz target runs.
+FUZZ_SECONDS ?= 30
+# Where to find the guest tools; empty in a build that should use shared libraries.
+STATIC_LIBS ?= 1
+
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all
+all: $(B)/trapeze ## build/trapeze, the program (the default)
+
+## ---- Compiler and flags ------------------------------------------------------------------------
+
+# Which hardening flags this compiler takes is asked once per build directory and compiler.
+GOALS   := $(or $(MAKECMDGOALS),all)
+NO_CC   := help clean distclean deps deps-build demo check lab bench format check-format check-layers soak
+NEED_CC := $(filter-out $(NO_CC),$(GOALS))
+CCMK    := $(B)/cc-$(notdir $(firstword $(CC))).mk
+ifneq (,$(NEED_CC))
+include $(CCMK)
+endif
+$(CCMK): scripts/probe-cc.sh
+	$(Q)mkdir -p $(@D) && scripts/probe-cc.sh '$(CC)' >$@.tmp && mv $@.tmp $@
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+           -Wimplicit-fallthrough -Wformat=2 -Wpointer-arith -Wwrite-strings -Wundef -Werror
+# The kernel's own interfaces are structs that end in flexible arrays and want something behind them.
+ifneq (,$(findstring clang,$(CC)))
+WARN    += -Wthread-safety -Wno-gnu-variable-sized-type-not-at-end
+endif
+
+# Fortified calls hide memory errors from the sanitizers, so those builds do without.
+HARDEN  := -fPIE $(HARDEN_CC) $(if $(SAN),,$(FORTIFY_CC))
+
+PKGS    := zlib liblz4 libzstd liblzma jansson
+ifneq (,$(NEED_CC))
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(or $(shell pkg-config --libs $(PKGS) 2>/dev/null),-lz -llz4 -lzstd -llzma -ljansson)
+endif
+# libfdt has no .pc file in Debian 12.
+LIBS    := -lfdt $(PKG_LIBS)
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc -I. $(PKG_CFLAGS)
+CFLAGS_ALL   = -std=gnu11 $(CPPFLAGS_ALL) $(WARN) $(HARDEN) $(OPT) \
+               $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) \
+               -pthread -ffunction-sections -fdata-sections $(CFLAGS)
+LDFLAGS_ALL  = -pthread -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs -Wl,--gc-sections -Wl,--as-needed \
+               $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+
+# Half of a small program's start-up is ld.so at work. Six shared libraries cost 0.5 ms of CPU time,
+# a quarter of what creating a VM costs, so they are linked in and only libc stays shared.
+ifneq (,$(STATIC_LIBS))
+LIBS_MOST   = -Wl,-Bstatic $(LIBS) -Wl,-Bdynamic
+else
+LIBS_MOST   = $(LIBS)
+endif
+# static-pie keeps address randomization; fixed addresses would save another 20 us.
+ifeq ($(SAN),)
+STATIC_PIE := -static-pie
+endif
+
+# Everything compiled depends on this file, which changes when the flags do.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS_MOST)' | cmp -s - $@ || \
+		printf '%s\n' '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS_MOST)' >$@
+.PHONY: FORCE
+FORCE:
+
+## ---- What is built from what -------------------------------------------------------------------
+
+SRCS    := $(sort $(wildcard src/*/*.c devices/*/*.c))
+OBJS    := $(SRCS:%.c=$(B)/obj/%.o)
+MAINOBJ := $(B)/obj/src/main.o
+LIBTEST := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/lib/*.c))
+UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+KVM     := $(patsubst tests/kvm/%.c,$(B)/kvm/%,$(wildcard tests/kvm/test_*.c))
+FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FIRMWARE := $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/*.S)) \
+           $(patsubst firmware/%.S,$(B)/firmware/%.bin,$(wildcard firmware/*.S))
+# The guests of tests/kvm.
+FIRMWARE += $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/tests/*.S)) \
+           $(patsubst firmware/%.S,$(B)/firmware/%.bin,$(wildcard firmware/tests/*.S))
+ALLOBJ  := $(OBJS) $(MAINOBJ) $(LIBTEST) \
+           $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c))
+
+# Debug information goes next to the program, where gdb finds it, and costs nothing when it is not read.
+define split-debug
+	$(Q)objcopy --only-keep-debug $@.tmp $@.debug
+	$(Q)objcopy --strip-debug --add-gnu-debuglink=$@.debug $@.tmp $@
+	$(Q)rm -f $@.tmp
+endef
+
+$(B)/trapeze: $(MAINOBJ) $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@.tmp $^ $(LIBS_MOST)
+	$(split-debug)
+
+.PHONY: static
+static: $(B)/static/trapeze ## build/static/trapeze: one file that runs on any Linux
+$(B)/static/trapeze: $(MAINOBJ) $(B)/libtrapeze.a $(B)/static/hot.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(STATIC_PIE) $(LDFLAGS_ALL) $(if $(shell test -s $(B)/static/hot.ld && echo y),-Wl$(comma)-T$(comma)$(B)/static/hot.ld) \
+		-o $@.tmp $(MAINOBJ) $(B)/libtrapeze.a $(LIBS)
+	$(split-debug)
+
+$(B)/static/hot.ld: scripts/hot-text.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/hot-text.sh $(CC) $(STATIC_PIE) >$@ || :
+
+$(B)/libtrapeze.a: $(OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/libtest.a: $(LIBTEST)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# Guest-facing arithmetic is where a silent narrowing hurts most.
+$(B)/obj/devices/%.o: WARN += -Wconversion
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(B)/unit/test_%: $(B)/obj/tests/unit/test_%.o $(B)/libtest.a $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+
+$(B)/kvm/test_%: $(B)/obj/tests/kvm/test_%.o $(B)/libtest.a $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libtest.a $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
+
+# Code that runs inside the guest. X.S is linked at FIRMWARE_BASE (X.elf, 32 bit so that multiboot
+# loaders take it) and also laid out flat (X.bin).
+FIRMWARE_BASE := 0x100000
+$(B)/firmware/bios_%.elf: FIRMWARE_BASE := 0
+$(B)/firmware/tests/real_%.elf: FIRMWARE_BASE := 0x7c00
+$(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/tests/*.S)): firmware/tests/guest.h
+$(B)/firmware/%.elf: firmware/%.S
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -nostdlib -ffreestanding -fno-pie -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments \
+		-Wl,-N,-Ttext=$(FIRMWARE_BASE),-e,_start -I. -Iinclude -o $@ $<
+$(B)/firmware/%.bin: $(B)/firmware/%.elf
+	$(Q)objcopy -O binary $< $@
+
+-include $(ALLOBJ:.o=.d)
+
+.PHONY: firmware
+firmware: $(FIRMWARE) ## the guests of our own that tests and benchmarks run
+
+## ---- Tests -------------------------------------------------------------------------------------
+
+# A real kernel, where one was fetched already, shows loaders what made-up images cannot.
+TEST_ENV = B=$(B) TRAPEZE=$(B)/trapeze \
+           $(if $(wildcard build/kernel/vmlinuz),TRAPEZE_TEST_KERNEL=build/kernel/vmlinuz)
+
+.PHONY: unit kvm cli
+unit: $(UNIT) ## run the unit tests (no /dev/kvm needed)
+	$(Q)$(TEST_ENV) scripts/run-tests.sh unit $(UNIT)
+kvm: $(KVM) $(B)/trapeze $(FIRMWARE) ## run the tests that need the host's /dev/kvm
+	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
+cli: $(B)/trapeze ## run the command line's own tests
+	$(Q)$(TEST_ENV) scripts/run-tests.sh cli $(sort $(wildcard tests/cli/*.sh))
+
+.PHONY: check check-asan asan check-ubsan ubsan check-tsan tsan
+check: ## everything, in order, with a count at the end (installs what is missing; DEPS=skip: does not)
+	$(Q)B=$(B) scripts/check.sh
+check-asan asan: ## unit, kvm and cli tests under AddressSanitizer and UBSan (build-asan)
+	$(Q)$(MAKE) --no-print-directory B=$(B)-asan SAN=address,undefined OPT='-O1 -g' unit kvm cli
+check-ubsan ubsan: ## the same under UBSan alone (build-ubsan)
+	$(Q)$(MAKE) --no-print-directory B=$(B)-ubsan SAN=undefined OPT='-O1 -g' unit kvm cli
+check-tsan tsan: ## the same under ThreadSanitizer (build-tsan)
+	$(Q)$(MAKE) --no-print-directory B=$(B)-tsan SAN=thread OPT='-O1 -g' unit kvm
+
+.PHONY: fuzz fuzz-run fuzz-build
+fuzz: ## libFuzzer targets of tests/fuzz, FUZZ_SECONDS each (clang, build-fuzz)
+	$(Q)$(MAKE) --no-print-directory B=$(B)-fuzz CC=clang SAN=fuzzer-no-link,address,undefined \
+		OPT='-O1 -g' fuzz-run
+fuzz-build: $(FUZZ)
+fuzz-run: $(FUZZ)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh $(B) $(FUZZ)
+
+## ---- Static checks -----------------------------------------------------------------------------
+
+C_FILES := $(sort $(wildcard src/*.c src/*/*.[ch] devices/*/*.[ch] include/*/*.h tests/*/*.[ch]))
+
+.PHONY: analyze tidy format check-format check-layers
+analyze: ## gcc -fanalyzer over the product (build-analyze)
+	$(Q)$(MAKE) --no-print-directory B=$(B)-analyze CC=gcc OPT='-O1 -g -fno-inline -fanalyzer' objs
+# gcc 12 takes a pointer that was stored at an index it does not know for lost (str_list_add()).
+ifneq (,$(findstring -fanalyzer,$(OPT)))
+$(B)/obj/src/cli/types.o: WARN += -Wno-analyzer-malloc-leak
+endif
+.PHONY: objs
+objs: $(OBJS) $(MAINOBJ)
+TIDY    := $(patsubst %.c,$(B)/tidy/%.ok,$(SRCS) src/main.c)
+tidy: $(TIDY) ## clang-tidy with the checks of .clang-tidy over the product
+$(B)/tidy/%.ok: %.c .clang-tidy
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 $(CPPFLAGS_ALL) 2>$@.log >$@.out || \
+		{ cat $@.out; grep -v 'warnings generated' $@.log; exit 1; }
+	$(Q)touch $@
+format: ## run clang-format over all C files
+	$(Q)clang-format -i $(C_FILES)
+check-format: ## fail if clang-format would change anything
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+check-layers: ## fail if a file includes what its layer may not see
+	$(Q)CC='$(CC)' scripts/check-layers.sh
+
+## ---- The lab -----------------------------------------------------------------------------------
+
+K       := $(B)/kernel
+$(K)/release: scripts/kernel.sh
+	$(Q)scripts/kernel.sh $(B) >/dev/null && touch $@
+
+# What every lab starts from. The trapeze binary is not in it: it goes in with each run.
+LAB     := $(B)/lab
+$(LAB)/host.cpio: $(K)/release tests/lab/init scripts/mkinitrd.sh
+	$(Q)scripts/mkinitrd.sh $@ tests/lab/init \
+		/modules/irqbypass.ko=$(K)/modules/virt/lib/irqbypass.ko \
+		/modules/kvm.ko=$(K)/modules/arch/x86/kvm/kvm.ko \
+		/modules/kvm-amd.ko=$(K)/modules/arch/x86/kvm/kvm-amd.ko
+$(LAB)/vmlinux: $(K)/release scripts/extract-vmlinux.sh
+	$(Q)mkdir -p $(@D) && scripts/extract-vmlinux.sh $(K)/vmlinuz $@
+$(LAB)/guestctl: tests/lab/guestctl.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -o $@ $<
+$(LAB)/tsckhz: tests/lab/tsckhz.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+GUEST_DO := $(wildcard tests/lab/do/*)
+$(LAB)/initrd: tests/lab/guest-init $(GUEST_DO) $(LAB)/guestctl $(K)/release scripts/mkinitrd.sh
+	$(Q)scripts/mkinitrd.sh $@ tests/lab/guest-init /bin/guestctl=$(LAB)/guestctl \
+		$(foreach d,$(GUEST_DO),/do/$(notdir $d)=$d) \
+		/modules/button.ko=$(K)/modules/drivers/acpi/button.ko \
+		/modules/evdev.ko=$(K)/modules/drivers/input/evdev.ko \
+		/modules/nvram.ko=$(K)/modules/drivers/char/nvram.ko \
+		/modules/pvpanic.ko=$(K)/modules/drivers/misc/pvpanic/pvpanic.ko \
+		/modules/pvpanic-mmio.ko=$(K)/modules/drivers/misc/pvpanic/pvpanic-mmio.ko
+$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd $(FIRMWARE)
+	$(Q)scripts/mkinitrd.sh --bare $@ /guest/bzImage=$(K)/vmlinuz /guest/vmlinux=$(LAB)/vmlinux \
+		/guest/initrd=$(LAB)/initrd $(foreach f,$(FIRMWARE),/guest/$(notdir $f)=$f)
+$(LAB)/peer.cpio: scripts/mkpeer.sh
+	$(Q)scripts/mkpeer.sh $@
+
+.PHONY: lab-files lab demo bench soak kernel
+lab-files: $(LAB)/host.cpio $(LAB)/guest.cpio $(LAB)/tsckhz
+kernel: $(K)/release
+lab: ## boot stock Linux in many ways inside the lab (CASES="smp reboot" for some)
+	$(Q)B=$(B) scripts/lab.sh $(CASES)
+demo: ## boot Debian's stock kernel, here or in the lab, and show how it went
+	$(Q)B=$(B) scripts/demo.sh
+bench: ## measure start-up, boot, exits and memory next to the peers; build/bench.json
+	$(Q)B=$(B) scripts/bench.sh
+soak: ## boot, reboot and end guests over and over for SOAK_MINUTES (60)
+	$(Q)B=$(B) scripts/soak.sh
+
+BENCH   := $(B)/bench
+$(BENCH)/%: tests/bench/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(CPPFLAGS_ALL) $(WARN) $(HARDEN) $(OPT) $(CFLAGS) -pie $(LDFLAGS_ALL) -o $@ $<
+$(BENCH)/static/%: tests/bench/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(CPPFLAGS_ALL) $(WARN) $(HARDEN) $(OPT) $(CFLAGS) $(STATIC_PIE) $(LDFLAGS_ALL) -o $@ $<
+
+## ---- Documents, installation, housekeeping -----------------------------------------------------
+
+.PHONY: docs docs-check install uninstall deps deps-build clean distclean help
+docs: $(B)/trapeze ## the man page, docs/cli.md and shell completions, from the option table
+	$(Q)scripts/docs.sh $(B)/trapeze
+docs-check: $(B)/trapeze $(B)/libtest.a ## fail if a document says what is not so
+	$(Q)scripts/docs.sh --check $(B)/trapeze
+	$(Q)$(TEST_ENV) CC='$(CC)' scripts/run-tests.sh docs $(sort $(wildcard tests/docs/*.sh))
+install: $(B)/trapeze ## install under DESTDIR/PREFIX (/usr/local)
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh $(B)/trapeze
+deps: ## install with apt what building, testing and benchmarking need (Debian 12)
+	$(Q)scripts/deps.sh build check
+deps-build:
+	$(Q)scripts/deps.sh build
+clean: ## remove what was built (the downloaded kernel stays)
+	$(Q)for d in $(B) $(B)-*; do [ ! -d $$d ] || find $$d -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} +; done
+distclean: ## remove the build directories altogether
+	rm -rf $(B) $(B)-*
+help: ## this list
+	@echo 'make TARGET [B=build] [CC=gcc|clang] [V=1] [OPT=...] [SAN=address,undefined]'
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

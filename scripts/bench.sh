@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# make bench: what trapeze costs, next to its peers, measured in the same run. A table for people,
+# BUILD/bench.json for machines.
+#
+#   scripts/bench.sh
+#
+# Start-up is measured on this host's /dev/kvm against a floor program that makes the bare ioctl
+# calls; everything else in the lab, whose clock counts instructions, so that neither the machine nor
+# what else it does matters. BENCH_RUNS (200): how often each start-up is measured.
+set -u
+B=${B:-build}
+export B
+cd "$(dirname "$0")/.." || exit 1
+runs=${BENCH_RUNS:-200}
+scripts/deps.sh bench || exit 1
+make -s B="$B" all static firmware lab-files "$B/lab/peer.cpio" "$B/bench/spawn" "$B/bench/static/spawn" \
+	"$B/bench/floor" "$B/bench/static/floor" || exit 1
+metrics=$B/bench/metrics
+: >"$metrics"
+bad=0
+
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	echo "bench: start-up on this host, $runs runs each ..."
+	start() { # NAME STATUS CMD...
+		local name=$1 want=$2 r
+		shift 2
+		if r=$("$B/bench/spawn" -n "$runs" -e "$want" -- "$@" 2>"$B/bench/err" </dev/null); then
+			echo "$r" | awk -v n="$name" '{ printf "%s %.1f\n%s.wall %.1f\n", n, $2 / 1e3, n, $4 / 1e3 }' >>"$metrics"
+		else
+			echo "FAIL $name: $(tail -n 3 "$B/bench/err")"
+			bad=1
+		fi
+	}
+	# first NAME CMD NAME CMD: the median of what each says of its way to the first guest
+	# instruction; in turns, so that what else the host does meets both alike.
+	first() {
+		local i
+		: >"$B/bench/a"
+		: >"$B/bench/b"
+		for ((i = 0; i < runs; i++)); do
+			$2 </dev/null 2>&1 | sed -n 's/^ *start *\([0-9]*\) us.*/\1/p' >>"$B/bench/a"
+			$4 </dev/null 2>&1 | sed -n 's/^ *start *\([0-9]*\) us.*/\1/p' >>"$B/bench/b"
+		done
+		for i in "$1 $B/bench/a" "$3 $B/bench/b"; do
+			sort -n "${i#* }" | awk -v n="${i% *}" '{ v[NR] = $1 } END { if (NR) print n, v[int((NR + 1) / 2)] }' >>"$metrics"
+		done
+	}
+	first first.floor "$B/bench/floor start 256" \
+		first.trapeze "$B/trapeze run -q --stats -m 256M -k $B/firmware/exit.elf --timeout 20"
+	first first.floor.static "$B/bench/static/floor start 256" \
+		first.trapeze.static "$B/static/trapeze run -q --stats -m 256M -k $B/firmware/exit.elf --timeout 20"
+	start start.floor 0 "$B/bench/floor" start 256
+	start start.floor.static 0 "$B/bench/static/floor" start 256
+	start start.trapeze 41 "$B/trapeze" run -q -m 256M -k "$B/firmware/exit.elf" --timeout 20
+	start start.trapeze.static 41 "$B/static/trapeze" run -q -m 256M -k "$B/firmware/exit.elf" --timeout 20
+	save=$runs
+	runs=$((runs / 10 + 1))
+	start start.qemu 1 qemu-system-x86_64 -M q35 -enable-kvm -nodefaults -display none -m 256 \
+		-bios "$B/firmware/bios_exit.bin" -device isa-debug-exit,iobase=0xf4,iosize=4
+	runs=$save
+else
+	echo "bench: no access to /dev/kvm here: start-up is not measured"
+fi
+
+echo "bench: boot, exits and memory in the lab (two minutes or so) ..."
+LAB_FILES_MADE=1 tests/lab/lab run --bench --peer --memory 2048 --timeout 900 --log "$B/bench/lab" \
+	--file "/bench.sh=tests/bench/lab.sh" --file "/spawn=$B/bench/static/spawn" \
+	--file "/floor=$B/bench/static/floor" -- sh /bench.sh </dev/null >"$B/bench/out" || bad=1
+LAB_FILES_MADE=1 LAB_SMP=1 LAB_THREAD=single tests/lab/lab run --peer --memory 2048 --timeout 300 \
+	--log "$B/bench/lab-memory" --file "/bench.sh=tests/bench/memory.sh" -- sh /bench.sh </dev/null \
+	>>"$B/bench/out" || bad=1
+tr -d '\r' <"$B/bench/out" | sed -n 's/^metric //p' >>"$metrics"
+tr -d '\r' <"$B/bench/out" | grep -v '^metric ' || true
+
+# Derived figures, the table, the JSON. A target is a limit; no target: a figure to compare with.
+awk -v json="$B/bench.json" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v kernel="$(cat "$B/kernel/release")" \
+	-v cpu="$(sed -n '/^model name/{s/^[^:]*: //;p;q}' /proc/cpuinfo)" '
+	function row(name, text, unit, target,    v, verdict) {
+		if (!(name in m)) { if (target != "") { printf "  %-52s %12s %-8s %s\n", text, "-", unit, "not measured"; unknown++ } ; return }
+		v = m[name]
+		verdict = ""
+		if (target != "") {
+			verdict = (v + 0 <= target + 0 ? "ok" : "OVER") " (at most " target ")"
+			if (v + 0 > target + 0) over++
+		}
+		printf "  %-52s %12s %-8s %s\n", text, v, unit, verdict
+		out = out sprintf("%s\n    {\"name\": \"%s\", \"value\": %s, \"unit\": \"%s\"%s}", out == "" ? "" : ",",
+			name, v, unit, target == "" ? "" : ", \"target\": " target ", \"ok\": " (v + 0 <= target + 0 ? "true" : "false"))
+	}
+	function ratio(name, a, b) { if ((a in m) && (b in m) && m[b] > 0) m[name] = sprintf("%.3f", m[a] / m[b]) }
+	{ m[$1] = $2 }
+	END {
+		ratio("first.ratio", "first.trapeze", "first.floor")
+		ratio("first.ratio.static", "first.trapeze.static", "first.floor.static")
+		ratio("start.ratio", "start.trapeze", "start.floor")
+		ratio("start.ratio.static", "start.trapeze.static", "start.floor.static")
+		ratio("start.ratio.qemu", "start.qemu", "start.floor")
+		if (("memory.trapeze.5" in m) && ("memory.trapeze.1" in m))
+			m["memory.trapeze.cpu"] = (m["memory.trapeze.5"] - m["memory.trapeze.1"]) / 4
+		print "\nStart-up: CPU time from exec to the first guest instruction"
+		row("first.floor", "floor: bare ioctl calls, libc shared", "us")
+		row("first.trapeze", "trapeze", "us")
+		row("first.ratio", "trapeze / floor", "times", "1.15")
+		row("first.floor.static", "floor, static", "us")
+		row("first.trapeze.static", "trapeze, static", "us")
+		row("first.ratio.static", "trapeze / floor, static", "times", "1.15")
+		print "\nThe same, out again and to the end of the process"
+		row("start.floor", "floor: bare ioctl calls, libc shared", "us")
+		row("start.trapeze", "trapeze", "us")
+		row("start.ratio", "trapeze / floor", "times")
+		row("start.floor.static", "floor, static", "us")
+		row("start.trapeze.static", "trapeze, static", "us")
+		row("start.ratio.static", "trapeze / floor, static", "times")
+		row("start.qemu", "QEMU q35", "us")
+		row("start.ratio.qemu", "QEMU / floor", "times")
+		row("start.trapeze.wall", "trapeze, wall time", "us")
+		row("start.qemu.wall", "QEMU q35, wall time", "us")
+		print "\nBoot: VMM start, stock kernel, busybox init, reboot; 10^9 instructions; the same command line"
+		row("boot.qemu.bzImage", "QEMU q35, bzImage", "G")
+		row("boot.qemu.vmlinux", "QEMU q35, vmlinux by PVH", "G")
+		row("boot.trapeze.bzImage", "trapeze, bzImage", "G", "1.5")
+		row("boot.trapeze.bzImage.nounpack", "trapeze, bzImage that unpacks itself", "G")
+		row("boot.trapeze.vmlinux", "trapeze, vmlinux", "G", "1.5")
+		print "\nBoot with hints: trapeze its own, QEMU the same kind by hand"
+		row("boot.qemu.bzImage.hints", "QEMU q35, bzImage", "G")
+		row("boot.qemu.vmlinux.hints", "QEMU q35, vmlinux by PVH", "G")
+		row("boot.trapeze.bzImage.hints", "trapeze, bzImage", "G", "0.65")
+		row("boot.trapeze.vmlinux.hints", "trapeze, vmlinux", "G", "0.60")
+		print "\nExit: inl from the ACPI PM timer, guest to user space and back"
+		row("exit.floor", "floor: bare KVM_RUN loop", "instr")
+		row("exit.qemu", "QEMU q35", "instr")
+		row("exit.trapeze", "trapeze", "instr", "3650")
+		print "\nMemory: private pages of the VMM, guest RAM aside, guest booted"
+		row("memory.qemu.1", "QEMU q35, 1 CPU", "KiB")
+		row("memory.trapeze.1", "trapeze, 1 CPU", "KiB", "1024")
+		row("memory.trapeze.5", "trapeze, 5 CPUs", "KiB")
+		row("memory.trapeze.cpu", "trapeze, each further CPU", "KiB", "64")
+		printf "{\n  \"date\": \"%s\", \"kernel\": \"%s\", \"host_cpu\": \"%s\",\n  \"metrics\": [%s\n  ]\n}\n",
+			date, kernel, cpu, out > json
+		printf "\nbench: %d over their target, %d not measured; %s\n", over, unknown, json
+		exit over > 0
+	}' "$metrics" || bad=1
+exit $bad

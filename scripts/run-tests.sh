@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Runs test programs and counts single tests, not programs.
+#
+#   scripts/run-tests.sh [--need-kvm] STAGE PROGRAM...
+#
+# A program says what it did in TAP (cmocka does when asked), or only by its exit status: 0 passed,
+# 77 skipped, anything else failed. One that dies, hangs or says nothing has failed. Each result is
+# appended to $COUNTS (if set) as "pass|fail|skip STAGE/NAME", for make check to add up.
+set -u
+need_kvm=false
+if [ "$1" = --need-kvm ]; then
+	need_kvm=true
+	shift
+fi
+stage=$1
+shift
+limit=${TEST_TIMEOUT:-180}
+export CMOCKA_MESSAGE_OUTPUT=TAP
+passed=0 failed=0 skipped=0
+
+note() { # KIND NAME [REASON]
+	case $1 in
+	pass) passed=$((passed + 1)) ;;
+	fail) failed=$((failed + 1)) ;;
+	skip) skipped=$((skipped + 1)) ;;
+	esac
+	[ -z "${COUNTS:-}" ] || printf '%s %s\n' "$1" "$stage/$2${3:+: $3}" >>"$COUNTS"
+}
+
+if $need_kvm && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+	for t; do
+		echo "SKIP $(basename "$t"): no access to /dev/kvm"
+		note skip "$(basename "$t")" "no access to /dev/kvm"
+	done
+	set --
+fi
+
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+for t; do
+	name=$(basename "$t")
+	case $t in
+	*.sh) run=("$t" "${TRAPEZE:-build/trapeze}") ;; # in the shell of its first line
+	*) run=("$t") ;;
+	esac
+	timeout -k 5 "$limit" "${run[@]}" >"$out" 2>&1 </dev/null
+	rc=$?
+	ok=0 bad=0 tap=0
+	while IFS= read -r line; do
+		case $line in
+		"ok "*"# SKIP"* | "ok "*"# skip"* | "not ok "*"# SKIP"*)
+			tap=$((tap + 1))
+			echo "SKIP $name: ${line#*ok }"
+			note skip "$name" "${line#*ok }"
+			;;
+		"ok "*)
+			tap=$((tap + 1)) ok=$((ok + 1))
+			line=${line#ok }
+			note pass "$name/${line#* - }"
+			;;
+		"not ok "*)
+			tap=$((tap + 1)) bad=$((bad + 1))
+			line=${line#not ok }
+			note fail "$name/${line#* - }"
+			;;
+		esac
+	done < <(tr -d '\0' <"$out")
+	if [ $tap = 0 ]; then
+		case $rc in
+		0) ok=1; note pass "$name" ;;
+		77) note skip "$name" "$(tail -n 1 "$out")"; echo "SKIP $name: $(tail -n 1 "$out")" ;;
+		*) bad=1; note fail "$name" "exit status $rc" ;;
+		esac
+	elif [ $rc != 0 ] && [ $bad = 0 ]; then
+		bad=1
+		note fail "$name" "exit status $rc after its last test"
+	fi
+	if [ $bad != 0 ]; then
+		case $rc in
+		124 | 137) why="no end within $limit s" ;;
+		*) why="exit status $rc" ;;
+		esac
+		echo "FAIL $name ($why)"
+		grep -a -A 6 '^ *not ok ' "$out" | head -n 60 | sed 's/^/    /'
+		echo "    its output ends:"
+		tail -n 60 "$out" | sed 's/^/    /'
+	fi
+done
+echo "$stage: $passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ] || exit 1
+if [ $passed = 0 ] && [ $skipped = 0 ] && [ $# -gt 0 ]; then
+	echo "$stage: the programs ran no test" >&2
+	exit 1
+fi
