@@ -110,6 +110,10 @@ t pio-unowned-and-straddling real_pio $PASS ""
 t pio-strings real_string_io $PASS "strings of bytes${nl}"
 t mmio-hole flat32_hole $PASS ""
 
+for mode in split kernel; do
+	STDIN='input for the UART' t "98-four-cpus-storm-$mode" flat32_smp_storm $PASS "${any}calm${nl}$any" -c 4 --irqchip $mode
+done
+
 # --- registers that KVM does not know
 if [ "$(cat /sys/module/kvm/parameters/ignore_msrs 2>/dev/null)" = Y ]; then
 	for policy in known fault ignore; do

@@ -11,6 +11,7 @@ TRAPEZE=$(realpath "${1:-${TRAPEZE:-$B/trapeze}}")
 [ -x "$TRAPEZE" ] || { echo "Bail out! no program '$TRAPEZE': run make"; exit 1; }
 B=$(realpath "$B")
 guests=$B/firmware/tests
+export LC_ALL=C # guests say bytes, not characters
 # ThreadSanitizer sleeps a second at the end of each run, for races at the very end.
 export TSAN_OPTIONS=${TSAN_OPTIONS:-atexit_sleep_ms=50}
 seeds=$top/tests/fuzz/corpus
