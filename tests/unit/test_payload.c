@@ -85,6 +85,7 @@ static unsigned entries(const char *dir, char *path, size_t len)
 
 static void cached(void **state)
 {
+	static const _Atomic bool stop = true;
 	struct kit *k = *state;
 	char dir[128], entry[256] = "";
 	struct boot_config c = { .unpack = true, .cache_dir = dir };
@@ -150,7 +151,7 @@ static void cached(void **state)
 	c.kernel = other;
 	kit_boot(k, &c);
 	assert_false(boot_info(k->boot).from_cache);
-	boot_fill_cache(k->boot, &(const _Atomic bool){ true });
+	boot_fill_cache(k->boot, &stop);
 	assert_int_equal(entries(dir, entry, sizeof(entry)), 1);
 	boot_fill_cache(k->boot, NULL);
 	assert_int_equal(entries(dir, entry, sizeof(entry)), 2);
