@@ -23,6 +23,7 @@ struct region_ops {
 	 * read is cut out of an aligned min_size read, a narrower write is dropped and counted.
 	 */
 	uint8_t min_size, max_size;
+	/* read() returns @size bytes and nothing above them. */
 	uint64_t (*read)(struct io_region *r, uint32_t off, unsigned size);
 	void (*write)(struct io_region *r, uint32_t off, unsigned size, uint64_t val);
 };

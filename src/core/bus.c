@@ -341,11 +341,11 @@ uint64_t bus_read(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size)
 	if (unlikely(!hit(h, t, a, size)))
 		return read_slow(b, h, t, a, size);
 	if (!h->lock)
-		return r->ops->read(r, (uint32_t)(a - h->base), size) & size_mask(size);
+		return r->ops->read(r, (uint32_t)(a - h->base), size);
 	mutex_lock(h->lock);
 	v = r->ops->read(r, (uint32_t)(a - h->base), size);
 	mutex_unlock(h->lock);
-	return v & size_mask(size);
+	return v;
 }
 
 void bus_write(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64_t v)

@@ -149,16 +149,18 @@ static inline void store(void *p, unsigned size, uint64_t v)
 static void exit_io(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
+	struct bus *bus = v->set->env.pio;
 	uint8_t *p = (uint8_t *)run + run->io.data_offset;
-	unsigned size = run->io.size;
+	const bool in = run->io.direction == KVM_EXIT_IO_IN;
+	const uint16_t port = run->io.port;
+	const unsigned size = run->io.size;
 
 	v->stats.pio++;
-	for (uint32_t i = 0; i < run->io.count; i++, p += size) {
-		if (run->io.direction == KVM_EXIT_IO_IN) {
-			store(p, size, bus_read(v->set->env.pio, &v->pio_hint, run->io.port, size));
-		} else {
-			bus_write(v->set->env.pio, &v->pio_hint, run->io.port, size, load(p, size));
-		}
+	for (uint32_t left = run->io.count; left; left--, p += size) {
+		if (in)
+			store(p, size, bus_read(bus, &v->pio_hint, port, size));
+		else
+			bus_write(bus, &v->pio_hint, port, size, load(p, size));
 	}
 }
 
@@ -283,7 +285,7 @@ static inline bool before_entry(struct vcpu *v)
 }
 
 /* The window for a tracer: v->run holds a decoded exit, nothing has been emulated yet. */
-static inline bool emulate(struct vcpu *v)
+static inline __attribute__((always_inline)) bool emulate(struct vcpu *v)
 {
 	bool go_on;
 
@@ -299,7 +301,7 @@ static inline bool emulate(struct vcpu *v)
  * instruction: a reset would find its result written over the power-on state, a dump a read whose
  * value is not there. An access in pieces exits once for each.
  */
-static void finish_instruction(struct vcpu *v)
+static __attribute__((cold, noinline)) void finish_instruction(struct vcpu *v)
 {
 	do {
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
