@@ -209,7 +209,10 @@ bool gm_write(struct guest_mem *gm, gpa_t gpa, const void *src, size_t len)
 
 int gm_clear_ram(struct guest_mem *gm, struct error **errp)
 {
-	return ram_clear(&gm->ram, errp);
+	/* Clearing gives a file its length back, which would hide that somebody took it away. */
+	int r = ram_check(&gm->ram, errp);
+
+	return r < 0 ? r : ram_clear(&gm->ram, errp);
 }
 
 int gm_check(const struct guest_mem *gm, struct error **errp)

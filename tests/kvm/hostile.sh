@@ -55,7 +55,6 @@ truncated_reset() {
 	judge 1 "^trapeze: guest memory in '$tmp/ram' was lost" "$1"
 	rm -f ram
 }
-# Giving the file its length back at the reset would hide what is no longer shared: it stays an error.
 wanted 94-file-truncated-at-reset && truncated_reset 94-file-truncated-at-reset
 
 # A tmpfs too small for guest memory; needs a mount namespace of our own.

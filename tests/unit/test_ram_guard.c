@@ -91,6 +91,10 @@ static void row94_truncated_file_under_a_system_call(void **state)
 	assert_int_equal(errno, EFAULT);
 	assert_int_equal(gm_check(f.gm, &e), -EIO);
 	assert_error(e, "the file became shorter");
+	/* A reset does not mend it. */
+	e = NULL;
+	assert_int_equal(gm_clear_ram(f.gm, &e), -EIO);
+	assert_error(e, "the file became shorter");
 	unmake(&f);
 	close(zero);
 }
