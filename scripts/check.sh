@@ -14,7 +14,7 @@ export FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 unset MAKEFLAGS MFLAGS MAKELEVEL
 make=(make --no-print-directory -k -j"$(nproc)" B="$B")
 began=$SECONDS
-all=(deps build build-clang format layers docs unit cli kvm tidy analyze asan tsan fuzz lab)
+all=(deps kernel build build-clang format layers docs unit cli kvm tidy analyze asan tsan fuzz lab)
 [ $# -gt 0 ] || set -- "${all[@]}"
 
 mkdir -p "$B"
@@ -24,6 +24,7 @@ trap 'rm -f "$total" "$COUNTS"' EXIT
 failures=()
 
 stage_deps() { scripts/deps.sh check; }
+stage_kernel() { "${make[@]}" kernel; }
 stage_build() { "${make[@]}" all static; }
 stage_build-clang() { make --no-print-directory -j"$(nproc)" B="$B-clang" CC=clang all; }
 stage_format() { "${make[@]}" check-format; }
@@ -59,7 +60,7 @@ for s; do
 	if [ $rc != 0 ]; then
 		failures+=("$s")
 		# Without a program there is nothing to test.
-		case $s in deps | build) break ;; esac
+		case $s in deps | kernel | build) break ;; esac
 	fi
 done
 
