@@ -32,17 +32,23 @@ declare -A contract=()
 owns() { # "ROOM ..." CONTRACT...
 	local rooms=$1 c
 	shift
-	for c; do contract[vmm/$c.h]=$rooms; done
+	for c; do
+		case $c in */*) ;; *) c=vmm/$c ;; esac
+		contract[$c.h]=$rooms
+	done
 }
 owns base base bits crc32c endian error json lock log parse siphash str
-owns core bus device epoch guestmem irq loop power snap timer
+owns core bus device doorbell epoch guestmem irq loop power snap timer token_bucket
+owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
+owns devices virtio/console_wire virtio/pmem_wire
+owns 'block devices' block/blk
 owns boot boot
 owns 'boot machine' board
 owns 'boot kvm' cpu_entry
 owns 'char devices' chardev
 owns char console console_watch
 owns kvm cpuid msr probe vcpu vm
-owns 'kvm boot char' config # what the user wants, enums of these rooms included
+owns 'kvm boot char block' config # what the user wants, enums of these rooms included
 owns 'machine verdict' machine verdict
 owns machine hints
 owns cli cli options
@@ -69,6 +75,7 @@ share() { # "ROOM ..." "ROOM ...": do they have one in common?
 # i8254_counter is a part of i8254, and both see each other's header.
 same_chip() { # FILE FILE
 	local a b
+	case $1:$2 in devices/pci/*:devices/pci/*) return 0 ;; esac # a bus is one device
 	a=$(basename "$1") b=$(basename "$2")
 	a=${a%.[ch]} b=${b%.[ch]}
 	case $a in "$b" | "$b"_*) return 0 ;; esac

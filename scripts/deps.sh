@@ -17,14 +17,19 @@ libs=(
 	libfdt-dev:/usr/include/libfdt.h zlib1g-dev:/usr/include/zlib.h
 	liblz4-dev:/usr/include/lz4frame.h libzstd-dev:/usr/include/zstd.h
 	liblzma-dev:/usr/include/lzma.h libjansson-dev:/usr/include/jansson.h
+	liburing-dev:/usr/include/liburing.h libaio-dev:/usr/include/libaio.h
 )
 guest=(
 	busybox-static:/bin/busybox cpio:cpio lz4:lz4 zstd:zstd xz-utils:xz ca-certificates:/usr/sbin/update-ca-certificates
 )
-lab=(qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin)
+lab=(
+	qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin
+	fio:fio pciutils:lspci e2fsprogs:mke2fs
+)
 check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish acpica-tools:iasl device-tree-compiler:dtc
 	clang:clang clang-tidy:clang-tidy clang-format:clang-format
+	qemu-utils:qemu-img e2fsprogs:mke2fs
 	libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 )
 

@@ -8,7 +8,8 @@
 #   scripts/hot-text.sh CC [FLAG...]     prints the script, or nothing where the linker has none
 set -eu
 
-ours='vcpu bus loop timer epoch irq irqchip guestmem acpi_pm debugcon i8042 i8254 i8254_counter i8259
+ours='vcpu bus loop timer epoch irq irqchip guestmem virtq virtq_split virtq_packed virtio transport
+transport_pci msix blk raw file_io engine engine_uring acpi_pm debugcon i8042 i8254 i8254_counter i8259
 ioapic mc146818 mc146818_date ns16550 postcode alarm keys nbio open ring sink source watch'
 libc='cancellation clock_gettime close epoll_wait errno-loc futex-internal ioctl lowlevellock
 memmove-avx-unaligned-erms memmove-avx512-unaligned-erms memmove-evex-unaligned-erms

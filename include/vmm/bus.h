@@ -31,8 +31,8 @@ struct bus *bus_create(const char *name, uint64_t limit, struct epoch *ep,
 		       struct error **errp) __must_check;
 struct bus *bus_destroy(struct bus *b); /* NULL-safe, returns NULL; no reader may be left */
 
-/* Makes @r answer at [base, base + r->len). -EEXIST names both owners, -ERANGE past the end. Any
- * thread. */
+/* Makes @r answer at [base, base + r->len). -EEXIST names both owners, -ERANGE past the end, -EBUSY
+ * after too many changes while some reader did not move. Any thread. */
 int bus_map(struct bus *b, struct io_region *r, gpa_t base, struct error **errp) __must_check;
 /* Moves a mapped region; on error it stays where it was. From a vCPU thread (BAR writes), device
  * lock held. */

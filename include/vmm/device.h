@@ -46,8 +46,8 @@ struct device_ops {
 	int (*start)(struct device *d, struct error **errp);
 	/*
 	 * On return no callback runs or is pending: timers are cancelled, descriptors detached. May
-	 * come twice, and to a device that was never started. NULL: nothing. The loop exists, but
-	 * does not run.
+	 * come twice, and to a device that was never started. NULL: nothing. The loop exists. It
+	 * does not run, unless it is an I/O thread's: then the device does this on that thread.
 	 */
 	void (*stop)(struct device *d);
 	/* After stop. Frees, and uses nothing that was given to it: clock and wires may be gone.

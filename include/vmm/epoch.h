@@ -4,8 +4,8 @@
  *
  * Every reader thread owns a slot. It is odd while the thread may hold pointers into shared tables
  * (handling an exit) and even while it cannot (inside KVM_RUN, or stopped). A retired block is
- * freed once every slot has been even, or has moved on, since it was retired. epoch_collect() is
- * called by the main loop, and by whoever retires too much.
+ * freed once every slot has been even, or has moved on, since it was retired: by the next
+ * epoch_retire(), or by epoch_collect().
  */
 #ifndef VMM_EPOCH_H
 #define VMM_EPOCH_H
@@ -40,11 +40,17 @@ static inline void epoch_leave(struct epoch_slot *s)
 			      memory_order_release);
 }
 
-/* Hands @p (from malloc) over to be freed later. Any thread; takes a leaf lock. */
+/* Hands @p (from malloc) over to be freed later, and frees what has waited long enough. Any thread,
+ * a reader too; takes a leaf lock. */
 void epoch_retire(struct epoch *e, void *p);
 
-/* Frees what no reader can see any more. Any thread that is not a reader inside epoch_enter().
- * Returns blocks left. */
+/*
+ * How many blocks wait for a reader. A reader that is held up keeps all that is retired meanwhile,
+ * so whoever retires on behalf of a guest stops doing so at some number. Any thread.
+ */
+unsigned epoch_backlog(const struct epoch *e);
+
+/* Frees what no reader can see any more. Any thread, a reader too. Returns blocks left. */
 unsigned epoch_collect(struct epoch *e);
 
 #endif

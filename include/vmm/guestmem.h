@@ -39,7 +39,26 @@ struct gm_region {
 	uint8_t *hva;
 	unsigned slot;        /* KVM memory slot, chosen by order of addition */
 	bool readonly;        /* ROM: guest writes exit as MMIO */
+	bool file;            /* gm_add_file()'s: memory, but not RAM */
 	uint64_t backing_off; /* offset in the backing mapping, UINT64_MAX if it has its own */
+};
+
+enum gm_file_mode {
+	GM_FILE_SHARED,   /* what the guest stores goes to the file */
+	GM_FILE_READONLY, /* the guest's stores exit as MMIO */
+	GM_FILE_PRIVATE,  /* what it stores is its own, and gone when it is */
+};
+
+#define GM_MAX_FILES 8
+
+/* A regular file or block device that is open as the mode wants it. */
+struct gm_file_config {
+	const char *path; /* for messages; copied */
+	int fd;
+	enum gm_file_mode mode;
+	/* Bytes to map, a multiple of 2 MiB. Of a file that is shorter than this the rest reads as
+	 * zero, which only the other modes than GM_FILE_SHARED allow. */
+	uint64_t len;
 };
 
 struct guest_mem;
@@ -65,10 +84,24 @@ int gm_add_ram(struct guest_mem *gm, gpa_t base, uint64_t off, uint64_t len,
 int gm_add_rom(struct guest_mem *gm, gpa_t base, uint64_t len, const void *img, size_t img_len,
 	       struct error **errp) __must_check;
 
+/*
+ * Maps a file at @base, a multiple of 2 MiB, as memory that is not RAM: devices reach it like RAM,
+ * but it is in no memory map, and a reset leaves it alone. Takes over the descriptor (not on
+ * error). If somebody truncates the file, see gm_check(). -ENOSPC: more than GM_MAX_FILES.
+ */
+int gm_add_file(struct guest_mem *gm, gpa_t base, const struct gm_file_config *c,
+		struct error **errp) __must_check;
+
+/*
+ * Makes what was stored before in the file at @base durable, as far as fdatasync(2) does: 0 or
+ * -errno. Waits for the disk. Nothing to do for a file that is not GM_FILE_SHARED. Any thread.
+ */
+int gm_sync_file(struct guest_mem *gm, gpa_t base);
+
 /* The regions sorted by base, for the KVM layer and e820. Valid as long as @gm. */
 const struct gm_region *gm_regions(const struct guest_mem *gm, unsigned *cnt);
 
-uint64_t gm_ram_size(const struct guest_mem *gm); /* bytes of RAM placed, ROM not counted */
+uint64_t gm_ram_size(const struct guest_mem *gm); /* bytes of RAM placed; no ROM, no files */
 
 /* The host page size that backs RAM, bytes. */
 uint64_t gm_page_size(const struct guest_mem *gm);
@@ -89,16 +122,43 @@ bool gm_write(struct guest_mem *gm, gpa_t gpa, const void *src, size_t len) __mu
 int gm_iov(struct guest_mem *gm, gpa_t gpa, uint64_t len, enum gm_access a, struct iovec *iov,
 	   unsigned max) __must_check;
 
+/*
+ * A region of RAM kept at hand by one who translates addresses all the time (a virtqueue) and
+ * mostly finds them where the last one was: no call, no search. Zeroed: none. Regions do not move,
+ * so it stays right as long as @gm; it belongs to one thread. Called only in core and virtq.
+ */
+struct gm_window {
+	gpa_t base;
+	uint64_t len;
+	uint8_t *hva;
+};
+
+/* *p becomes a pointer to [gpa, gpa+len). False unless all of it lies in the window, or for len 0.
+ */
+static inline bool gm_window_ptr(const struct gm_window *w, gpa_t gpa, uint64_t len, uint8_t **p)
+{
+	uint64_t off = gpa - w->base;
+
+	/* off < w->len bounds the subtraction; len 0 wraps to the largest number. */
+	if (off >= w->len || len - 1 >= w->len - off)
+		return false;
+	*p = w->hva + off;
+	return true;
+}
+
+/* Moves @w to the region that @gpa lies in. False, and @w is as it was, if that is not RAM. */
+bool gm_window_move(struct guest_mem *gm, struct gm_window *w, gpa_t gpa) __must_check;
+
 /* Gives every byte of RAM back to the host; it reads as zero afterwards. Only while no vCPU runs
  * (reset). */
 int gm_clear_ram(struct guest_mem *gm, struct error **errp) __must_check;
 
 /*
- * Host pages under guest RAM can go away while the guest runs: somebody truncates the file, the
- * host's memory fails. Whoever touches them then, a vCPU included, reads zeros or (KVM_RUN, a
- * system call) gets EFAULT; this process lives on. gm_check() returns 0, or a sentence on what was
- * lost; any thread. gm_notify_loss() has @efd, a borrowed eventfd, signalled by the first touch of
- * a lost page outside of the kernel; control thread.
+ * Host pages under guest RAM and files can go away while the guest runs: somebody truncates the
+ * file, the host's memory fails. Whoever touches them then, a vCPU included, reads zeros or
+ * (KVM_RUN, a system call) gets EFAULT; this process lives on. gm_check() returns 0, or a sentence
+ * on what was lost; any thread. gm_notify_loss() has @efd, a borrowed eventfd, signalled by the
+ * first touch of a lost page outside of the kernel; control thread.
  */
 int gm_check(const struct guest_mem *gm, struct error **errp) __must_check;
 void gm_notify_loss(struct guest_mem *gm, int efd);

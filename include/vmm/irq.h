@@ -46,7 +46,7 @@ struct irq_fan {
 void irq_fan_init(struct irq_fan *f, struct irq_line *const *out, unsigned cnt);
 
 /* Wired OR for level-triggered lines that several devices share. in[i] are the devices' ends. */
-#define IRQ_OR_MAX 8
+#define IRQ_OR_MAX 32
 struct irq_or {
 	struct irq_line *out;
 	struct irq_line in[IRQ_OR_MAX];
@@ -68,7 +68,7 @@ struct cpu_intr {
 	void *cpu;
 };
 
-/* Where an IOAPIC (and later MSI-X) sends messages. */
+/* Where an IOAPIC and MSI-X capabilities send messages. */
 struct msi_msg {
 	uint64_t addr;
 	uint32_t data;
@@ -81,11 +81,26 @@ struct msi_sink_ops {
 	/*
 	 * Tells the layer below what pin @pin's redirection entry says now, so that an in-kernel
 	 * local APIC can report EOIs of its vector and an irqfd on that pin goes the same way.
-	 * @masked: no message may be sent for the pin.
+	 * @masked: no message may be sent for the pin. Any thread; takes a leaf lock.
 	 */
 	void (*route)(struct msi_sink *s, unsigned pin, const struct msi_msg *m, bool masked);
 	/* An irqfd for @pin, see irq_ops.trigger_fd; -1 if there is none. */
 	int (*trigger_fd)(struct msi_sink *s, unsigned pin);
+	/*
+	 * Pins beyond the IOAPIC's, for message-signalled interrupts that need an irqfd (a message
+	 * that this process sends itself needs none, see send()). Returns a pin for route() and
+	 * trigger_fd(), masked; -ENOSPC. While such a pin is masked its irqfd keeps what is
+	 * signalled. All NULL: there are no such pins. Any thread.
+	 */
+	int (*pin_alloc)(struct msi_sink *s);
+	void (*pin_free)(struct msi_sink *s, unsigned pin); /* closes its irqfd */
+	/* Has a signal come to the masked pin's irqfd? */
+	bool (*pin_pending)(struct msi_sink *s, unsigned pin);
+	/*
+	 * What is between batch(true) and batch(false) may be put into force by the latter: each
+	 * change of routes by itself is dear. For such pins only. Nests, across threads too.
+	 */
+	void (*batch)(struct msi_sink *s, bool begin);
 };
 struct msi_sink {
 	const struct msi_sink_ops *ops;

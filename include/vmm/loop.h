@@ -14,6 +14,11 @@ struct loop;
 #define EV_IN  1u
 #define EV_OUT 2u
 #define EV_HUP 4u /* hang-up or error; always reported */
+/*
+ * Reported once for each time it comes about, whether or not it is dealt with. An eventfd watched
+ * so need not be read: each write to it is one report.
+ */
+#define EV_EDGE 8u
 
 struct ev_fd {
 	int fd; /* borrowed */
@@ -56,6 +61,11 @@ void loop_post(struct loop *l, struct ev_work *w);
 /* Runs fn(arg) on the loop's thread and waits. Control plane only; not from the loop itself. */
 void loop_run_sync(struct loop *l, void (*fn)(void *), void *arg);
 bool loop_is_current(const struct loop *l);
+/*
+ * Does a thread run it, or has one been started to? Settled while no other thread starts or stops
+ * loops. A loop that does not run cannot be waited for: do its work on the spot.
+ */
+bool loop_is_running(const struct loop *l);
 
 /* The VM clock whose timers fire on this loop. */
 struct vclock *loop_clock(struct loop *l);

@@ -19,6 +19,12 @@ int parse_duration(const char *s, uint64_t *ret_ns, struct error **errp) __must_
 /* on|off|yes|no|true|false */
 int parse_bool(const char *s, bool *ret, struct error **errp) __must_check;
 
+/*
+ * The text of *s up to the next lone comma, with two commas read as one; *s is then behind that
+ * comma, or NULL at the end. The caller frees; NULL: no memory.
+ */
+char *parse_item(const char **s);
+
 /* "512 MiB", "1.5 GiB": the way sizes are echoed back. @buf of at least 24 bytes; returns it. */
 char *format_size(uint64_t bytes, char *buf, size_t len);
 

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "vmm/error.h"
+#include "vmm/str.h"
 
 /* A unit's name and how many of the base unit (bytes, nanoseconds) it is. */
 struct unit {
@@ -349,4 +350,19 @@ const char *nearest(const char *s, const char *const *names, unsigned cnt)
 		}
 	}
 	return best;
+}
+
+char *parse_item(const char **s)
+{
+	struct str item = { 0 };
+	const char *p = *s, *next = NULL;
+
+	for (; *p && !next; p++) {
+		if (*p == ',' && p[1] != ',')
+			next = p + 1;
+		else
+			str_add_bytes(&item, *p == ',' ? p++ : p, 1);
+	}
+	*s = next;
+	return str_take(&item);
 }

@@ -138,12 +138,20 @@ static int insert(struct bus *b, struct table *t, struct io_region *r, gpa_t bas
 	return 0;
 }
 
+/* Old tables that may wait for a reader, a few KiB each: more than any system makes in earnest. A
+ * guest can flip its BARs for as long as one of its CPUs is held up in an access. */
+#define MAX_BACKLOG 4096u
+
 static int place_locked(struct bus *b, struct io_region *r, gpa_t base, struct error **errp)
 	REQUIRES(b->topology)
 {
-	struct table *t = copy_without(atomic_load(&b->table), r);
+	struct table *t;
 	int ret;
 
+	if (epoch_backlog(b->epoch) >= MAX_BACKLOG)
+		return err_set(errp, EBUSY, "cannot map %s on the %s bus while a CPU is held up",
+			       r->name, b->name);
+	t = copy_without(atomic_load(&b->table), r);
 	if (!t)
 		return err_set(errp, ENOMEM, "cannot map %s on the %s bus", r->name, b->name);
 	ret = insert(b, t, r, base, errp);

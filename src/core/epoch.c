@@ -18,6 +18,7 @@ struct epoch {
 	struct epoch_slot *slot;
 	struct mutex lock;
 	struct retired *list GUARDED_BY(lock);
+	_Atomic unsigned backlog; /* its length; written under the lock */
 };
 
 struct epoch *epoch_create(unsigned slots, struct error **errp)
@@ -67,6 +68,33 @@ static bool readers_inside(const struct epoch *e)
 	return false;
 }
 
+static bool still_seen(const struct epoch *e, const struct retired *r)
+{
+	for (unsigned i = 0; i < e->cnt; i++)
+		if ((r->seen[i] & 1) && atomic_load(&e->slot[i].seq) == r->seen[i])
+			return true;
+	return false;
+}
+
+static void collect_locked(struct epoch *e) REQUIRES(e->lock)
+{
+	unsigned left = 0;
+
+	for (struct retired **p = &e->list; *p;) {
+		struct retired *r = *p;
+
+		if (still_seen(e, r)) {
+			left++;
+			p = &r->next;
+			continue;
+		}
+		*p = r->next;
+		free(r->ptr);
+		free(r);
+	}
+	atomic_store_explicit(&e->backlog, left, memory_order_relaxed);
+}
+
 void epoch_retire(struct epoch *e, void *p)
 {
 	struct retired *r;
@@ -89,34 +117,19 @@ void epoch_retire(struct epoch *e, void *p)
 	mutex_lock(&e->lock);
 	r->next = e->list;
 	e->list = r;
+	collect_locked(e);
 	mutex_unlock(&e->lock);
 }
 
-static bool still_seen(const struct epoch *e, const struct retired *r)
+unsigned epoch_backlog(const struct epoch *e)
 {
-	for (unsigned i = 0; i < e->cnt; i++)
-		if ((r->seen[i] & 1) && atomic_load(&e->slot[i].seq) == r->seen[i])
-			return true;
-	return false;
+	return atomic_load_explicit(&e->backlog, memory_order_relaxed);
 }
 
 unsigned epoch_collect(struct epoch *e)
 {
-	unsigned left = 0;
-
 	mutex_lock(&e->lock);
-	for (struct retired **p = &e->list; *p;) {
-		struct retired *r = *p;
-
-		if (still_seen(e, r)) {
-			left++;
-			p = &r->next;
-			continue;
-		}
-		*p = r->next;
-		free(r->ptr);
-		free(r);
-	}
+	collect_locked(e);
 	mutex_unlock(&e->lock);
-	return left;
+	return epoch_backlog(e);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/filemap.h"
 #include "core/ram.h"
 #include "core/ram_guard.h"
 #include "vmm/error.h"
@@ -17,6 +18,10 @@ struct guest_mem {
 	struct gm_region region[GM_MAX_REGIONS]; /* sorted by base, disjoint */
 	unsigned cnt;
 	unsigned next_slot;
+	struct filemap file[GM_MAX_FILES];
+	gpa_t file_base[GM_MAX_FILES];
+	unsigned file_cnt;
+	int loss_efd; /* gm_notify_loss() */
 };
 
 int gm_create(const struct ram_config *c, struct guest_mem **ret, struct error **errp)
@@ -26,6 +31,7 @@ int gm_create(const struct ram_config *c, struct guest_mem **ret, struct error *
 
 	if (!gm)
 		return err_set(errp, ENOMEM, "cannot allocate the guest memory map");
+	gm->loss_efd = -1;
 	r = ram_map(&gm->ram, c, errp);
 	if (r < 0) {
 		free(gm);
@@ -40,8 +46,10 @@ struct guest_mem *gm_destroy(struct guest_mem *gm)
 	if (!gm)
 		return NULL;
 	for (unsigned i = 0; i < gm->cnt; i++)
-		if (gm->region[i].readonly)
+		if (gm->region[i].readonly && !gm->region[i].file)
 			munmap(gm->region[i].hva, gm->region[i].len);
+	for (unsigned i = 0; i < gm->file_cnt; i++)
+		filemap_close(&gm->file[i]);
 	ram_unmap(&gm->ram);
 	free(gm);
 	return NULL;
@@ -110,6 +118,44 @@ int gm_add_rom(struct guest_mem *gm, gpa_t base, uint64_t len, const void *img, 
 	return r;
 }
 
+int gm_add_file(struct guest_mem *gm, gpa_t base, const struct gm_file_config *c,
+		struct error **errp)
+{
+	struct filemap *m = &gm->file[gm->file_cnt];
+	int r;
+
+	if (gm->file_cnt == GM_MAX_FILES)
+		return err_set(errp, ENOSPC, "'%s' is one file too many to map: at most %d",
+			       c->path, GM_MAX_FILES);
+	r = filemap_open(m, c, errp);
+	if (r < 0)
+		return r;
+	r = add_region(gm,
+		       (struct gm_region){ .base = base,
+					   .len = m->len,
+					   .hva = m->hva,
+					   .readonly = c->mode == GM_FILE_READONLY,
+					   .file = true,
+					   .backing_off = UINT64_MAX },
+		       errp);
+	if (r < 0) {
+		m->fd = -1; /* still the caller's */
+		filemap_close(m);
+		return r;
+	}
+	ram_guard_notify(m->guard, gm->loss_efd);
+	gm->file_base[gm->file_cnt++] = base;
+	return 0;
+}
+
+int gm_sync_file(struct guest_mem *gm, gpa_t base)
+{
+	for (unsigned i = 0; i < gm->file_cnt; i++)
+		if (gm->file_base[i] == base)
+			return filemap_sync(&gm->file[i]);
+	return -ENOENT;
+}
+
 const struct gm_region *gm_regions(const struct guest_mem *gm, unsigned *cnt)
 {
 	*cnt = gm->cnt;
@@ -121,7 +167,7 @@ uint64_t gm_ram_size(const struct guest_mem *gm)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < gm->cnt; i++)
-		if (!gm->region[i].readonly)
+		if (!gm->region[i].readonly && !gm->region[i].file)
 			sum += gm->region[i].len;
 	return sum;
 }
@@ -153,6 +199,17 @@ void *gm_ptr(struct guest_mem *gm, gpa_t gpa, uint64_t len, enum gm_access a)
 	if (!r || !len || len > left || ((a & GM_WRITE) && r->readonly))
 		return NULL;
 	return r->hva + (gpa - r->base);
+}
+
+bool gm_window_move(struct guest_mem *gm, struct gm_window *w, gpa_t gpa)
+{
+	uint64_t left;
+	const struct gm_region *r = find(gm, gpa, &left);
+
+	if (!r || r->readonly)
+		return false;
+	*w = (struct gm_window){ .base = r->base, .len = r->len, .hva = r->hva };
+	return true;
 }
 
 int gm_iov(struct guest_mem *gm, gpa_t gpa, uint64_t len, enum gm_access a, struct iovec *iov,
@@ -217,10 +274,17 @@ int gm_clear_ram(struct guest_mem *gm, struct error **errp)
 
 int gm_check(const struct guest_mem *gm, struct error **errp)
 {
-	return ram_check(&gm->ram, errp);
+	int r = ram_check(&gm->ram, errp);
+
+	for (unsigned i = 0; i < gm->file_cnt && r >= 0; i++)
+		r = filemap_check(&gm->file[i], errp);
+	return r;
 }
 
 void gm_notify_loss(struct guest_mem *gm, int efd)
 {
+	gm->loss_efd = efd;
 	ram_guard_notify(gm->ram.guard, efd);
+	for (unsigned i = 0; i < gm->file_cnt; i++)
+		ram_guard_notify(gm->file[i].guard, efd);
 }

@@ -21,7 +21,7 @@ enum ram_loss {
 	RAM_POISONED, /* the host's memory has an uncorrectable error (BUS_MCEERR_*) */
 };
 
-#define RAM_GUARDS 8
+#define RAM_GUARDS 16
 
 /*
  * Guards [start, start + len), whose pages are @page_size bytes. Returns its handle, or -1 if

@@ -39,7 +39,9 @@ static void take_break(void *dev)
 
 void port_attach(struct port *p, struct chardev *chr)
 {
-	static const struct chardev_client client = { room, receive, take_break };
+	static const struct chardev_client client = { .room = room,
+						      .receive = receive,
+						      .brk = take_break };
 
 	*p = (struct port){ .chr = chr };
 	mutex_init(&p->lock);

@@ -39,6 +39,31 @@ static void reentry_counts_as_leaving(void **state)
 	epoch_destroy(ep);
 }
 
+/* Retiring frees what has waited, also when a reader does it (a CPU that moves a BAR), so that only
+ * a reader that does not move lets the backlog grow. */
+static void retiring_collects(void **state)
+{
+	struct error *e = NULL;
+	struct epoch *ep = epoch_create(2, &e);
+	struct epoch_slot *a = epoch_slot(ep, 0), *held_up = epoch_slot(ep, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		epoch_enter(a);
+		epoch_retire(ep, malloc(16));
+		assert_int_equal(epoch_backlog(ep), 1); /* its own, which it may still look at */
+		epoch_leave(a);
+	}
+	epoch_enter(held_up);
+	for (unsigned i = 0; i < 100; i++)
+		epoch_retire(ep, malloc(16));
+	assert_int_equal(epoch_backlog(ep), 100); /* not the one from before it came */
+	epoch_leave(held_up);
+	assert_int_equal(epoch_collect(ep), 0);
+	assert_int_equal(epoch_backlog(ep), 0);
+	epoch_destroy(ep);
+}
+
 static void destroy_frees_all(void **state)
 {
 	struct error *e = NULL;
@@ -56,6 +81,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waits_for_readers),
 		cmocka_unit_test(reentry_counts_as_leaving),
+		cmocka_unit_test(retiring_collects),
 		cmocka_unit_test(destroy_frees_all),
 	};
 

@@ -80,6 +80,55 @@ static void vectors(void **state)
 	gm_destroy(gm);
 }
 
+/* A window answers as gm_ptr() does, for the one region it is on. */
+static void window(void **state)
+{
+	struct guest_mem *gm = make((struct ram_config){ 0 });
+	static const gpa_t at[] = { 0,
+				    1,
+				    MIB - 1,
+				    MIB,
+				    LOW - 1,
+				    LOW,
+				    HIGH - 1,
+				    HIGH,
+				    HIGH + 5,
+				    HIGH + 8 * MIB - 1,
+				    HIGH + 8 * MIB,
+				    0xfff00000,
+				    UINT64_MAX - 1,
+				    UINT64_MAX };
+	static const uint64_t len[] = { 0, 1, 2, 4096, MIB, 8 * MIB, UINT32_MAX, UINT64_MAX };
+	struct gm_window w = { 0 }, before;
+	struct error *e = NULL;
+	uint8_t *p;
+
+	(void)state;
+	assert_int_equal(gm_add_rom(gm, 0xfff00000, 4096, "ROM!", 4, &e), 0);
+	assert_false(gm_window_ptr(&w, 0, 1, &p)); /* on nothing, at first */
+	for (unsigned on = 0; on < ARRAY_LEN(at); on++) {
+		uint8_t *home = gm_ptr(gm, at[on], 1, GM_RW); /* NULL: not RAM */
+
+		before = w;
+		assert_int_equal(gm_window_move(gm, &w, at[on]), home != NULL);
+		if (!home) {
+			assert_memory_equal(&w, &before, sizeof(w));
+			continue;
+		}
+		for (unsigned i = 0; i < ARRAY_LEN(at) * ARRAY_LEN(len); i++) {
+			gpa_t gpa = at[i % ARRAY_LEN(at)];
+			uint64_t n = len[i / ARRAY_LEN(at)];
+			bool here = gpa - w.base < w.len;
+			uint8_t *want = here ? gm_ptr(gm, gpa, n, GM_RW) : NULL;
+
+			p = NULL;
+			assert_int_equal(gm_window_ptr(&w, gpa, n, &p), want != NULL);
+			assert_ptr_equal(p, want);
+		}
+	}
+	gm_destroy(gm);
+}
+
 static void rom(void **state)
 {
 	struct guest_mem *gm = make((struct ram_config){ 0 });
@@ -235,6 +284,7 @@ int main(void)
 		cmocka_unit_test(lookup),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(vectors),
+		cmocka_unit_test(window),
 		cmocka_unit_test(rom),
 		cmocka_unit_test(refuses_bad_places),
 		cmocka_unit_test(clear_anonymous),

@@ -219,12 +219,113 @@ static void hosted_loop(void **state)
 	loop_destroy(host);
 }
 
+struct edge {
+	struct ev_fd fd;
+	unsigned reports;
+};
+
+static void edge_cb(struct ev_fd *e, uint32_t revents)
+{
+	assert_int_equal(revents, EV_IN);
+	container_of(e, struct edge, fd)->reports++;
+}
+
+/* An eventfd that is never read: one report for each write while it is watched, and one for what
+ * was written before. */
+static void edges_need_no_reading(void **state)
+{
+	struct edge e = { .fd = { .events = EV_IN | EV_EDGE, .cb = edge_cb } };
+	uint64_t one = 1;
+
+	(void)state;
+	e.fd.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(write(e.fd.fd, &one, 8), 8);
+	for (unsigned i = 1; i <= 5; i++) {
+		struct loop *l = make(); /* one runs only once on this thread */
+
+		e.reports = 0;
+		assert_int_equal(loop_add(l, &e.fd, NULL), 0);
+		run_for(l, NSEC_PER_SEC / 100);
+		assert_int_equal(e.reports, 1);
+		loop_del(&e.fd);
+		loop_destroy(l);
+	}
+	close(e.fd.fd);
+}
+
+struct rewrite {
+	struct edge edge;
+	unsigned left;
+};
+
+static void rewrite_cb(struct ev_fd *e, uint32_t revents)
+{
+	struct rewrite *r = container_of(e, struct rewrite, edge.fd);
+	uint64_t one = 1;
+
+	edge_cb(e, revents);
+	if (r->left--)
+		assert_int_equal(write(e->fd, &one, 8), 8);
+	else
+		loop_stop(e->loop);
+}
+
+/* A write while the report of the last one is being dealt with is another report. */
+static void no_edge_is_lost(void **state)
+{
+	struct rewrite r = { .edge.fd = { .events = EV_IN | EV_EDGE, .cb = rewrite_cb },
+			     .left = 1000 };
+	struct loop *l = make();
+	uint64_t one = 1;
+
+	(void)state;
+	r.edge.fd.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(loop_add(l, &r.edge.fd, NULL), 0);
+	assert_int_equal(write(r.edge.fd.fd, &one, 8), 8);
+	loop_run(l);
+	assert_int_equal(r.edge.reports, 1001);
+	loop_del(&r.edge.fd);
+	loop_destroy(l);
+	close(r.edge.fd.fd);
+}
+
+static void note_running(void *arg)
+{
+	struct loop *l = arg;
+
+	assert_true(loop_is_running(l) && loop_is_current(l));
+}
+
+static void knows_whether_it_runs(void **state)
+{
+	struct loop *host = make(), *guest = make();
+
+	(void)state;
+	assert_false(loop_is_running(host));
+	assert_int_equal(loop_start_hosted(guest, host, NULL), 0);
+	assert_false(loop_is_running(guest));
+	assert_int_equal(loop_start_thread(host, NULL), 0);
+	assert_true(loop_is_running(host)); /* before its thread has come so far */
+	assert_true(loop_is_running(guest));
+	assert_false(loop_is_current(host));
+	loop_run_sync(host, note_running, host);
+	loop_run_sync(guest, note_running, guest);
+	loop_stop(host);
+	assert_false(loop_is_running(host));
+	assert_false(loop_is_running(guest));
+	loop_stop(guest);
+	loop_destroy(guest);
+	loop_destroy(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(timers_fire_in_order), cmocka_unit_test(no_starvation),
-		cmocka_unit_test(clock_stands_still),   cmocka_unit_test(watches_descriptors),
-		cmocka_unit_test(work_crosses_threads), cmocka_unit_test(hosted_loop),
+		cmocka_unit_test(timers_fire_in_order),  cmocka_unit_test(no_starvation),
+		cmocka_unit_test(clock_stands_still),    cmocka_unit_test(watches_descriptors),
+		cmocka_unit_test(work_crosses_threads),  cmocka_unit_test(hosted_loop),
+		cmocka_unit_test(edges_need_no_reading), cmocka_unit_test(no_edge_is_lost),
+		cmocka_unit_test(knows_whether_it_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,13 +279,44 @@ static void near_words(void **state)
 	assert_null(nearest("a", (const char *const[]){ "b" }, 1));
 }
 
+/* "a comma in a file's name is written twice" */
+static void items(void **state)
+{
+	static const struct {
+		const char *text, *item[4];
+	} cases[] = {
+		{ "", { "" } },
+		{ "a.img", { "a.img" } },
+		{ "a.img,ro,serial=x", { "a.img", "ro", "serial=x" } },
+		{ "a,,b,ro", { "a,b", "ro" } },
+		{ ",,,", { ",", "" } },
+		{ "a,", { "a", "" } },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *s = cases[i].text;
+		unsigned n = 0;
+
+		while (s) {
+			char *item = parse_item(&s);
+
+			assert_true(n < ARRAY_LEN(cases[i].item) && cases[i].item[n]);
+			assert_string_equal(item, cases[i].item[n++]);
+			free(item);
+		}
+		assert_true(n == ARRAY_LEN(cases[i].item) || !cases[i].item[n]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),          cmocka_unit_test(sizes_refused),
 		cmocka_unit_test(sizes_overflow), cmocka_unit_test(durations),
-		cmocka_unit_test(numbers),        cmocka_unit_test(booleans),
-		cmocka_unit_test(echo),           cmocka_unit_test(near_words),
+		cmocka_unit_test(items),          cmocka_unit_test(numbers),
+		cmocka_unit_test(booleans),       cmocka_unit_test(echo),
+		cmocka_unit_test(near_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
