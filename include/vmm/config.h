@@ -6,6 +6,9 @@
 #ifndef VMM_CONFIG_H
 #define VMM_CONFIG_H
 
+#include <string.h>
+
+#include "block/blk.h"
 #include "vmm/boot.h"
 #include "vmm/guestmem.h"
 #include "vmm/msr.h"
@@ -14,12 +17,63 @@ struct error;
 
 enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_USER };
 
+/* Where virtio devices sit: on a PCI bus, or at addresses of their own. */
+enum virtio_transport { VIRTIO_TRANSPORT_PCI, VIRTIO_TRANSPORT_MMIO };
+
+/* Is there a PCI bus? AUTO: when something sits on it. */
+enum pci_presence { PCI_AUTO, PCI_ON, PCI_OFF };
+
 struct str_list {
 	char **v; /* cnt strings, and the array itself, from malloc */
 	unsigned cnt;
 };
 
 #define CONFIG_SERIALS 4
+
+/* -d PATH[,key=value]... */
+struct disk_config {
+	struct blk_config blk;
+	char *serial;        /* at most 20 characters; NULL: none */
+	char *iothread;      /* disks that name the same one share it; NULL: one of its own */
+	unsigned queues;     /* 0: one per CPU, at most 4 */
+	unsigned queue_size; /* entries, a power of two */
+	uint32_t block_size; /* logical, as the guest sees it; 0: what the image suggests */
+	bool write_through;  /* begins with the write cache off (the guest may change that) */
+};
+
+struct disk_list {
+	struct disk_config *v;
+	unsigned cnt;
+};
+
+/* --port NAME=WHERE */
+struct port_config {
+	char *name, *where;
+};
+
+struct port_list {
+	struct port_config *v;
+	unsigned cnt;
+};
+
+/* --pmem PATH[,ro][,private][,size=SIZE] */
+struct pmem_config {
+	char *path;
+	bool readonly;
+	bool private;  /* what the guest writes is gone at the end */
+	uint64_t size; /* 0: the file's */
+};
+
+struct pmem_list {
+	struct pmem_config *v;
+	unsigned cnt;
+};
+
+/* Is there an entropy device? AUTO: when there is another virtio device. */
+enum rng_presence { RNG_AUTO, RNG_ON, RNG_OFF };
+
+#define CONFIG_PORTS 30 /* --port */
+#define CONFIG_PMEMS 8
 
 struct vm_config {
 	char *name; /* for messages and thread names; default "vm" */
@@ -50,10 +104,20 @@ struct vm_config {
 	} mem;
 	struct {
 		enum irqchip_mode irqchip;
-		bool acpi;    /* --no-acpi clears */
-		bool mptable; /* --mptable */
-		bool fdt;     /* --no-fdt clears: device tree by setup_data */
+		bool acpi;                       /* --no-acpi clears */
+		bool mptable;                    /* --mptable */
+		bool fdt;                        /* --no-fdt clears: device tree by setup_data */
+		enum pci_presence pci;           /* --pci auto|on|off */
+		enum virtio_transport transport; /* --virtio pci|mmio */
+		bool packed;                     /* --packed: offer packed virtqueues */
 	} board;
+	struct disk_list disks;
+	struct {
+		char *console; /* --console: as serial[]; NULL: none */
+		struct port_list ports;
+		struct pmem_list pmem;
+		enum rng_presence rng; /* --rng auto|on|off */
+	} virtio;
 	char *serial[CONFIG_SERIALS]; /* "stdio", "null", "none" (no port), "file:PATH", "pty" */
 	bool debugcon_set;
 	char *debugcon;           /* port 0xe9: same grammar as serial; default "stdio" */
@@ -81,5 +145,34 @@ void config_free(struct vm_config *c); /* accepts a zeroed struct */
  * (topology product, irqchip user needs 1 CPU, ...). The message names the options.
  */
 int config_check(struct vm_config *c, struct error **errp) __must_check;
+
+/* Port 0 of the virtio console device, and the device. */
+static inline bool config_has_console(const struct vm_config *c)
+{
+	return c->virtio.console && strcmp(c->virtio.console, "none") != 0;
+}
+
+static inline bool config_has_virtio_console(const struct vm_config *c)
+{
+	return config_has_console(c) || c->virtio.ports.cnt;
+}
+
+/*
+ * An entropy device is cheap where there is a bus for it anyway, and not worth a bus of its own:
+ * CPUs have RDRAND, and a guest with nothing else is one that has to start fast.
+ */
+static inline bool config_has_rng(const struct vm_config *c)
+{
+	if (c->virtio.rng != RNG_AUTO)
+		return c->virtio.rng == RNG_ON;
+	return c->disks.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt;
+}
+
+/* Is there any virtio device? Then there is what the transport of choice needs. */
+static inline bool config_has_virtio(const struct vm_config *c)
+{
+	return c->disks.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
+	       config_has_rng(c);
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include "vmm/guestmem.h"
 #include "vmm/irq.h"
 
+struct doorbell_host;
 struct error;
 struct vm;
 
@@ -47,14 +48,24 @@ int vm_create_irqchip(struct vm *vm, enum irqchip_mode mode, struct error **errp
 /* IRQCHIP_KERNEL: the wire of global system interrupt @gsi (0..23). Owned by the vm. */
 struct irq_line *vm_gsi_line(struct vm *vm, unsigned gsi);
 
-/* IRQCHIP_SPLIT: where the IOAPIC's messages go. Owned by the vm. */
+/*
+ * Where messages go: those of the IOAPIC (IRQCHIP_SPLIT) and of devices (also IRQCHIP_KERNEL). NULL
+ * in IRQCHIP_USER, which has no local APIC. Owned by the vm.
+ */
 struct msi_sink *vm_msi_sink(struct vm *vm);
+
+/* Turns guest writes into eventfd signals (KVM_IOEVENTFD). Owned by the vm. */
+struct doorbell_host *vm_doorbells(struct vm *vm);
 
 /*
  * IRQCHIP_KERNEL and IRQCHIP_SPLIT: an eventfd that pulses @gsi without a system call of ours
  * (KVM_IRQFD). Borrowed, made on first call; -1 if KVM cannot.
  */
 int vm_irqfd(struct vm *vm, unsigned gsi);
+
+/* IRQCHIP_KERNEL: makes the ISA interrupts of @mask, and no others, level-triggered at the 8259s
+ * (ELCR), as firmware does. No vCPU runs. */
+int vm_set_elcr(struct vm *vm, uint16_t mask, struct error **errp) __must_check;
 
 /* Puts the in-kernel PIC, IOAPIC and PIT back into their power-on state (guest reset). No vCPU
  * runs. */

@@ -96,6 +96,7 @@ int vm_open(struct vm **ret, struct error **errp)
 		return err_set(errp, ENOMEM, "cannot allocate a virtual machine");
 	vm->fd = vm->vcpu0_fd = -1;
 	irqchip_init(vm);
+	doorbells_init(vm);
 	r = vm->kvm_fd = open_device(errp);
 	if (r >= 0)
 		r = check_version(vm->kvm_fd, errp);

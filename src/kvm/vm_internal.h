@@ -7,18 +7,26 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vmm/doorbell.h"
 #include "vmm/lock.h"
 #include "vmm/msr.h"
 #include "vmm/vcpu.h"
 
 #define KVM_GSIS 24
 
-/* An IOAPIC pin as KVM's routing table knows it. */
+/*
+ * A pin of KVM's routing table: one of the IOAPIC's KVM_GSIS, or one beyond, for a message that has
+ * an irqfd. Of the latter the irqfd is KVM's only while the pin is not masked, so that it keeps
+ * what is signalled meanwhile; and what KVM has of a masked one may be old.
+ */
 struct kvm_pin {
-	struct msi_msg msg;
+	struct msi_msg msg;    /* what it should send */
+	struct msi_msg routed; /* what KVM's table says, if live */
+	bool used;             /* beyond the IOAPIC's: allocated */
 	bool masked;
-	bool live; /* is in the table */
-	int irqfd; /* -1: none */
+	bool live;     /* is in KVM's table */
+	bool attached; /* KVM listens to its irqfd */
+	int irqfd;     /* -1: none */
 };
 
 struct vm {
@@ -31,9 +39,18 @@ struct vm {
 	/* irqchip.c */
 	bool ids32; /* KVM_CAP_X2APIC_API is on */
 	struct irq_line gsi[KVM_GSIS];
+
+	/* msi.c */
 	struct msi_sink msi;
 	struct mutex route_lock;
 	struct kvm_pin pin[KVM_GSIS] GUARDED_BY(route_lock);
+	struct kvm_pin *more GUARDED_BY(route_lock); /* pins from KVM_GSIS on */
+	unsigned more_cnt GUARDED_BY(route_lock);
+	struct kvm_irq_routing *table GUARDED_BY(route_lock); /* room for all pins there are */
+	unsigned batches GUARDED_BY(route_lock);              /* open ones */
+
+	/* ioeventfd.c */
+	struct doorbell_host doorbells;
 };
 
 /* --- vcpu.c and vcpu_state.c ------------------------------------------------------------------ */
@@ -105,8 +122,17 @@ int msr_exit_enable(struct vm *vm, enum msr_policy policy, struct error **errp) 
 /* Answers KVM_EXIT_X86_RDMSR or _WRMSR in @run. The vCPU's thread. */
 void msr_exit(struct kvm_run *run, enum msr_policy policy, struct msr_reports *seen);
 
-/* irqchip.c: a message's address as this VM's KVM wants it. */
+/* --- msi.c ------------------------------------------------------------------------------------ */
+
+/* A message's address as this VM's KVM wants it. */
 uint64_t msi_kvm_address(const struct vm *vm, uint64_t addr);
+void msi_init(struct vm *vm);
+void msi_destroy(struct vm *vm);
+/* Gives KVM the routing table of vm->mode as it is now. 0 or -errno. */
+int msi_push_routes(struct vm *vm);
+
+/* ioeventfd.c */
+void doorbells_init(struct vm *vm);
 
 void irqchip_init(struct vm *vm);
 void irqchip_destroy(struct vm *vm);

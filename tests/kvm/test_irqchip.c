@@ -118,6 +118,27 @@ static void reset_forgets_everything(void **state)
 	vm_close(vm);
 }
 
+/* Shared interrupts are level-triggered at the 8259s; the timer's and the keyboard's cannot be. */
+static void elcr_is_firmwares_to_set(void **state)
+{
+	struct vm *vm = open_vm(IRQCHIP_KERNEL);
+	struct error *e = NULL;
+
+	(void)state;
+	assert_int_equal(vm_set_elcr(vm, 0xffff, &e), 0);
+	assert_int_equal(get_chip(vm, KVM_IRQCHIP_PIC_MASTER).chip.pic.elcr, 0xf8);
+	assert_int_equal(get_chip(vm, KVM_IRQCHIP_PIC_SLAVE).chip.pic.elcr, 0xde);
+	assert_int_equal(vm_set_elcr(vm, 0x0c20, &e), 0);
+	assert_int_equal(get_chip(vm, KVM_IRQCHIP_PIC_MASTER).chip.pic.elcr, 0x20);
+	assert_int_equal(get_chip(vm, KVM_IRQCHIP_PIC_SLAVE).chip.pic.elcr, 0x0c);
+	/* As a level the request goes away with its cause. */
+	irq_set(vm_gsi_line(vm, 10), true);
+	assert_int_equal(pic_irr(vm) & 1u << 10, 1u << 10);
+	irq_set(vm_gsi_line(vm, 10), false);
+	assert_int_equal(pic_irr(vm) & 1u << 10, 0);
+	vm_close(vm);
+}
+
 static bool pulse(int fd)
 {
 	uint64_t one = 1;
@@ -206,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gsi_reaches_both_controllers),
 		cmocka_unit_test(reset_forgets_everything),
+		cmocka_unit_test(elcr_is_firmwares_to_set),
 		cmocka_unit_test(irqfd_reaches_the_pin),
 		cmocka_unit_test(split_routes_what_matters),
 		cmocka_unit_test(message_to_nobody),
