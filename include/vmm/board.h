@@ -56,11 +56,20 @@ struct board_pm {
 	uint8_t century_reg; /* CMOS index */
 };
 
-/* Where the host bridge's configuration space is; ecam_len 0 while there is no PCI. */
+struct board_window {
+	uint64_t base, len; /* len 0: none */
+};
+
+/* The PCI host bridge; ecam_len 0: there is no PCI. */
 struct board_pci {
 	gpa_t ecam_base;
 	uint64_t ecam_len;
 	uint8_t bus_start, bus_end;
+	struct board_window io, mem32, mem64; /* where BARs may be */
+	uint32_t slots;                       /* with an interrupt pin (INTA#), a bit each */
+	/* Where INTA# of slots 0 to 3 leads to, and so on for every four: with APICs, and without.
+	 * Level-triggered, active low. */
+	uint8_t gsi[4], irq[4];
 };
 
 struct board {
@@ -86,8 +95,8 @@ struct board {
 /*
  * Adds a device and returns it for adding resources; never NULL: one too many, a name used twice,
  * or a resource too many is our bug (assert). Strings are borrowed for as long as the board is
- * used. The name MBRD and a PNP0C02 of uid 0 are taken: the ports of struct board_pm and the range
- * of struct board_pci are claimed there; so are C000 to CFFF, the CPUs.
+ * used. The names MBRD and PCI0 and a PNP0C02 of uid 0 are taken: the ports of struct board_pm and
+ * the range of struct board_pci are claimed there; so are C000 to CFFF, the CPUs.
  */
 struct board_dev *board_add(struct board *b, const char *name, const char *hid, unsigned uid);
 void board_pio(struct board_dev *d, uint16_t base, uint16_t len);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * acpi_dsdt.c: the board as AML. Only names with constant data and no methods: the guest's
- * interpreter has nothing to run.
+ * acpi_dsdt.c: the board as AML. But for what a PCI host bridge demands, only names with constant
+ * data and no methods: the guest's interpreter has nothing to run.
  */
 #include "boot/acpi_dsdt.h"
 
 #include <stdio.h>
 
+#include "vmm/bits.h"
 #include "vmm/board.h"
 
 static void append_pio(struct aml *a, const struct board_res *r)
@@ -100,6 +101,132 @@ static void append_motherboard(struct aml *a, const struct board *b)
 	append_dev(a, &d);
 }
 
+/* --- PCI -------------------------------------------------------------------------------------- */
+
+/*
+ * 6.2.13: what the bridge passes on to its children (windows), and what it uses itself: the ports
+ * of configuration mechanism 1. ECAM is the motherboard's, see above.
+ */
+static void append_bridge_crs(struct aml *a, const struct board_pci *p)
+{
+	aml_name(a, "_CRS");
+	aml_template(a);
+	aml_res_word(a, AML_SPACE_BUS, p->bus_start, p->bus_end - p->bus_start + 1u, true);
+	aml_res_io(a, 0xcf8, 8);
+	if (p->io.len)
+		aml_res_word(a, AML_SPACE_IO, (uint16_t)p->io.base, (uint32_t)p->io.len, true);
+	if (p->mem32.len)
+		aml_res_dword(a, AML_SPACE_MEMORY, (uint32_t)p->mem32.base, p->mem32.len, true);
+	if (p->mem64.len)
+		aml_res_qword(a, AML_SPACE_MEMORY, p->mem64.base, p->mem64.len, true);
+	aml_end(a);
+}
+
+/*
+ * 6.2.11, and PCI Firmware Specification 3.3, 4.5: which features of PCI Express the firmware
+ * leaves to the OS. It has no use for any: whatever the OS asks for it gets, by the buffer going
+ * back as it came. Only a UUID that means something else is refused (bit 2 of the first dword).
+ */
+static void append_osc(struct aml *a)
+{
+	aml_method(a, "_OSC", 4, true);
+	aml_op(a, AML_CREATE_DWORD_FIELD);
+	aml_arg(a, 3);
+	aml_int(a, 0);
+	aml_path(a, "CDW1");
+	aml_if(a);
+	aml_op(a, AML_NOT);
+	aml_op(a, AML_EQUAL);
+	aml_arg(a, 0);
+	aml_uuid(a, "33DB4D5B-1FF7-401C-9657-7441C03DD766");
+	aml_op(a, AML_OR);
+	aml_path(a, "CDW1");
+	aml_int(a, BIT(2));
+	aml_path(a, "CDW1");
+	aml_end(a);
+	aml_return(a);
+	aml_arg(a, 3);
+	aml_end(a);
+}
+
+/* 6.2.13, table 6.14: {address, pin, source, index}; source 0: the index is the interrupt itself,
+ * level-triggered, active low. Functions have INTA# only. */
+static void append_routes(struct aml *a, const char *name, const struct board_pci *p,
+			  const uint8_t irq[4])
+{
+	aml_name(a, name);
+	aml_package(a, (unsigned)__builtin_popcount(p->slots));
+	for (unsigned slot = 0; slot < 32; slot++) {
+		if (!(p->slots & BIT(slot)))
+			continue;
+		aml_package(a, 4);
+		aml_int(a, slot << 16 | 0xffff);
+		aml_int(a, 0);
+		aml_int(a, 0);
+		aml_int(a, irq[slot % 4]);
+		aml_end(a);
+	}
+	aml_end(a);
+}
+
+/* With both kinds of interrupt controller the OS says by \_PIC which one it uses. */
+static bool has_two_models(const struct board *b)
+{
+	return b->has_apic && b->has_pic;
+}
+
+static void append_prt(struct aml *a, const struct board *b)
+{
+	if (!b->pci.slots)
+		return;
+	if (!has_two_models(b)) {
+		append_routes(a, "_PRT", &b->pci, b->has_apic ? b->pci.gsi : b->pci.irq);
+		return;
+	}
+	append_routes(a, "PRTA", &b->pci, b->pci.gsi);
+	append_routes(a, "PRTP", &b->pci, b->pci.irq);
+	aml_method(a, "_PRT", 0, false);
+	aml_if(a);
+	aml_path(a, "PICM");
+	aml_return(a);
+	aml_path(a, "PRTA");
+	aml_end(a);
+	aml_return(a);
+	aml_path(a, "PRTP");
+	aml_end(a);
+}
+
+static void append_bridge(struct aml *a, const struct board *b)
+{
+	aml_device(a, "PCI0");
+	aml_name(a, "_HID");
+	aml_hid(a, "PNP0A08");
+	aml_name(a, "_CID");
+	aml_hid(a, "PNP0A03");
+	aml_name(a, "_UID");
+	aml_int(a, 0);
+	aml_name(a, "_BBN");
+	aml_int(a, b->pci.bus_start);
+	append_bridge_crs(a, &b->pci);
+	append_osc(a);
+	append_prt(a, b);
+	aml_end(a);
+}
+
+/* 5.8.1: 0 is the 8259, 1 the APIC; an OS that does not call it means the 8259. */
+static void append_pic_model(struct aml *a)
+{
+	aml_name(a, "PICM");
+	aml_int(a, 0);
+	aml_method(a, "_PIC", 1, false);
+	aml_op(a, AML_STORE);
+	aml_arg(a, 0);
+	aml_path(a, "PICM");
+	aml_end(a);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
 /* 8.4: processor devices; _UID is what the MADT calls the processor UID. */
 static void append_cpus(struct aml *a, const struct board *b)
 {
@@ -131,9 +258,15 @@ static void append_s5(struct aml *a, const struct board *b)
 
 void dsdt_append(struct aml *a, const struct board *b)
 {
+	bool pci = b->pci.ecam_len;
+
 	append_s5(a, b);
+	if (pci && b->pci.slots && has_two_models(b))
+		append_pic_model(a);
 	aml_scope(a, "_SB");
 	append_motherboard(a, b);
+	if (pci)
+		append_bridge(a, b);
 	for (unsigned i = 0; i < b->dev_cnt; i++)
 		if (b->devs[i].hid)
 			append_dev(a, &b->devs[i]);

@@ -26,7 +26,14 @@ enum {
 	OP_DUAL_NAME = 0x2e,
 	OP_MULTI_NAME = 0x2f,
 	OP_EXT = 0x5b,
+	OP_ARG0 = 0x68,
+	OP_STORE = 0x70,
+	OP_OR = 0x7d,
 	OP_EXT_DEVICE = 0x82,
+	OP_CREATE_DWORD_FIELD = 0x8a,
+	OP_LNOT = 0x92,
+	OP_LEQUAL = 0x93,
+	OP_IF = 0xa0,
 	OP_RETURN = 0xa4,
 };
 
@@ -342,9 +349,56 @@ void aml_name(struct aml *a, const char *path)
 	aml_path(a, path);
 }
 
+void aml_if(struct aml *a)
+{
+	byte(a, OP_IF);
+	begin(a, AML_PACKAGE_LEN);
+}
+
 void aml_return(struct aml *a)
 {
 	byte(a, OP_RETURN);
+}
+
+void aml_arg(struct aml *a, unsigned n)
+{
+	assert(n <= 6);
+	byte(a, OP_ARG0 + n);
+}
+
+void aml_op(struct aml *a, enum aml_op op)
+{
+	static const uint8_t ops[] = {
+		[AML_STORE] = OP_STORE,
+		[AML_OR] = OP_OR,
+		[AML_EQUAL] = OP_LEQUAL,
+		[AML_NOT] = OP_LNOT,
+		[AML_CREATE_DWORD_FIELD] = OP_CREATE_DWORD_FIELD,
+	};
+
+	byte(a, ops[op]);
+}
+
+/* 19.6.142: the first three groups are little-endian, the rest is as it reads. */
+void aml_uuid(struct aml *a, const char *uuid)
+{
+	static const uint8_t order[] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	uint8_t out[sizeof(order)];
+
+	assert(strlen(uuid) == 36);
+	for (unsigned i = 0; i < sizeof(order); i++) {
+		unsigned hi, lo;
+
+		if (*uuid == '-')
+			uuid++;
+		hi = hex_digit(*uuid++);
+		lo = hex_digit(*uuid++);
+		assert(hi < 16 && lo < 16);
+		out[order[i]] = (uint8_t)(hi << 4 | lo);
+	}
+	aml_buffer(a);
+	aml_raw(a, out, sizeof(out));
+	aml_end(a);
 }
 
 /* --- resource descriptors ----------------------------------------------------------------- */

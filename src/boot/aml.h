@@ -51,6 +51,8 @@ void aml_package(struct aml *a, unsigned cnt);
 void aml_buffer(struct aml *a);
 /* A buffer of resource descriptors, appended with the aml_res_*() below; its end tag is added. */
 void aml_template(struct aml *a);
+/* If (<the predicate appended next>) { <what follows> } */
+void aml_if(struct aml *a);
 void aml_end(struct aml *a);
 
 /* --- simple terms ----------------------------------------------------------------------------- */
@@ -61,7 +63,21 @@ void aml_int(struct aml *a, uint64_t v); /* in the fewest bytes */
 void aml_string(struct aml *a, const char *s);
 /* An object's name, as an expression. */
 void aml_path(struct aml *a, const char *path);
-void aml_return(struct aml *a); /* Return (<the expression appended next>) */
+void aml_return(struct aml *a);          /* Return (<the expression appended next>) */
+void aml_arg(struct aml *a, unsigned n); /* Arg0 to Arg6 */
+
+/* Operators, in front of their operands, which are appended next. */
+enum aml_op {
+	AML_STORE,              /* source, target */
+	AML_OR,                 /* a, b, target */
+	AML_EQUAL,              /* a, b */
+	AML_NOT,                /* a */
+	AML_CREATE_DWORD_FIELD, /* buffer, byte index, name */
+};
+void aml_op(struct aml *a, enum aml_op op);
+
+/* A buffer as ToUUID() makes it of "33DB4D5B-1FF7-401C-9657-7441C03DD766" (19.6.142). */
+void aml_uuid(struct aml *a, const char *uuid);
 
 /* "PNP0501" as the 32-bit number that EISAID() makes of it (6.1.5, 19.6.36). */
 void aml_eisaid(struct aml *a, const char *id);

@@ -11,7 +11,7 @@ struct board_dev *board_add(struct board *b, const char *name, const char *hid, 
 
 	assert(b->dev_cnt < BOARD_MAX_DEVS);
 	assert(strlen(name) && strlen(name) < sizeof(d->name));
-	assert(strcmp(name, "MBRD") != 0);
+	assert(strcmp(name, "MBRD") != 0 && strcmp(name, "PCI0") != 0);
 	for (unsigned i = 0; i < b->dev_cnt; i++)
 		assert(strcmp(b->devs[i].name, name) != 0); /* ACPI names are unique */
 	b->dev_cnt++;

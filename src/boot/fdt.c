@@ -292,6 +292,83 @@ static void add_pic(struct tree *t)
 	end(t);
 }
 
+/* --- PCI (IEEE 1275 PCI binding, Linux's host-generic-pci) ------------------------------------ */
+
+/* phys.hi: which space an address is in. */
+#define PCI_SPACE_IO    0x01000000u
+#define PCI_SPACE_MEM32 0x02000000u
+#define PCI_SPACE_MEM64 0x03000000u
+
+/* A PCI address of three cells, the CPU's of two, a length of two; addresses are the same. */
+static unsigned put_range(uint32_t *v, uint32_t space, const struct board_window *w)
+{
+	const uint32_t cells[7] = {
+		space,
+		(uint32_t)(w->base >> 32),
+		(uint32_t)w->base,
+		(uint32_t)(w->base >> 32),
+		(uint32_t)w->base,
+		(uint32_t)(w->len >> 32),
+		(uint32_t)w->len,
+	};
+
+	if (!w->len)
+		return 0;
+	memcpy(v, cells, sizeof(cells));
+	return ARRAY_LEN(cells);
+}
+
+static void prop_ranges(struct tree *t, const struct board_pci *p)
+{
+	uint32_t v[21];
+	unsigned n = 0;
+
+	n += put_range(v + n, PCI_SPACE_IO, &p->io);
+	n += put_range(v + n, PCI_SPACE_MEM32, &p->mem32);
+	n += put_range(v + n, PCI_SPACE_MEM64, &p->mem64);
+	prop_cells(t, "ranges", v, n);
+}
+
+/* Devices are in bits 15:11 of phys.hi; the last two of a device's number say where INTA# (1)
+ * leads. */
+static void prop_interrupt_map(struct tree *t, const struct board *b)
+{
+	static const uint32_t mask[] = { 3u << 11, 0, 0, 7 };
+	const struct board_res intx = { .level = true, .active_low = true };
+	uint32_t v[4 * 7];
+
+	for (uint32_t i = 0; i < 4; i++) {
+		const uint32_t entry[7] = { i << 11,
+					    0,
+					    0,
+					    1,
+					    PHANDLE_INTC,
+					    b->has_apic ? b->pci.gsi[i] : b->pci.irq[i],
+					    sense(b, &intx) };
+
+		memcpy(v + i * 7, entry, sizeof(entry));
+	}
+	prop_u32(t, "#interrupt-cells", 1);
+	prop_cells(t, "interrupt-map-mask", mask, ARRAY_LEN(mask));
+	prop_cells(t, "interrupt-map", v, ARRAY_LEN(v));
+}
+
+static void add_pci(struct tree *t, const struct board *b)
+{
+	const uint32_t buses[] = { b->pci.bus_start, b->pci.bus_end };
+
+	begin_fmt(t, "pcie@%llx", (unsigned long long)b->pci.ecam_base);
+	prop_str(t, "compatible", "pci-host-ecam-generic");
+	prop_str(t, "device_type", "pci");
+	prop_shape(t, 3, 2);
+	prop_reg64(t, b->pci.ecam_base, b->pci.ecam_len);
+	prop_cells(t, "bus-range", buses, ARRAY_LEN(buses));
+	prop_ranges(t, &b->pci);
+	if (b->has_apic || b->has_pic)
+		prop_interrupt_map(t, b);
+	end(t);
+}
+
 /* --- buses -------------------------------------------------------------------------------- */
 
 /*
@@ -336,6 +413,8 @@ static void add_soc(struct tree *t, const struct board *b)
 		if (d->fdt_compatible && mmio && !find_res(d, BOARD_RES_PIO))
 			add_mmio_dev(t, b, d, mmio);
 	}
+	if (b->pci.ecam_len)
+		add_pci(t, b);
 	add_isa(t, b);
 	end(t);
 }

@@ -94,17 +94,18 @@ _Static_assert(sizeof(struct mp_ioapic) == 8, "4.3.3");
 _Static_assert(sizeof(struct mp_interrupt) == 8, "4.3.4");
 
 #define MP_SPEC_1_4    4u
-#define MP_ISA_BUS     0u
 #define MP_ALL_APICS   0xffu
 #define MP_MAX_APIC_ID 0xfeu                /* 8 bits, and all ones means every APIC */
 #define MP_LAPIC_14    0x14u                /* integrated local APIC, as the CPUs report it */
 #define MP_IOAPIC_11   0x11u                /* 82093AA */
-#define MP_MAX_OTHER   (1u + 1u + 16u + 2u) /* entries that are not processors */
+#define MP_PCI_BUS     0u                   /* PCI's own number for it */
+#define MP_MAX_OTHER   (1u + 1u + 16u + 2u) /* entries that are not processors, nor PCI's */
 
 /* The table under construction; what is not there yet is counted by add(). */
 struct mp_table {
 	struct str bytes;
 	uint16_t entries;
+	uint8_t isa_bus; /* its id */
 };
 
 static void add(struct mp_table *t, const void *entry, size_t len)
@@ -133,6 +134,7 @@ static void add_processors(struct mp_table *t, const struct board *b)
 	}
 }
 
+/* Of the ISA bus. */
 static void add_interrupt(struct mp_table *t, unsigned type, unsigned kind, unsigned flags,
 			  unsigned irq, unsigned apic, unsigned pin)
 {
@@ -140,7 +142,7 @@ static void add_interrupt(struct mp_table *t, unsigned type, unsigned kind, unsi
 		.type = (uint8_t)type,
 		.kind = (uint8_t)kind,
 		.flags = le16_make((uint16_t)flags),
-		.src_bus = MP_ISA_BUS,
+		.src_bus = t->isa_bus,
 		.src_irq = (uint8_t)irq,
 		.dst_apic = (uint8_t)apic,
 		.dst_pin = (uint8_t)pin,
@@ -167,6 +169,30 @@ static void add_isa_interrupts(struct mp_table *t, const struct board *b)
 	}
 }
 
+static bool has_pci(const struct board *b)
+{
+	return b->pci.ecam_len;
+}
+
+/* D.3: for PCI the source is 6:2 device, 1:0 pin, INTA# being 0. */
+static void add_pci_interrupts(struct mp_table *t, const struct board *b)
+{
+	for (unsigned slot = 0; slot < 32; slot++) {
+		struct mp_interrupt e = {
+			.type = MP_IO_INTERRUPT,
+			.kind = MP_INT,
+			.flags = le16_make(BOARD_INTI_LEVEL | BOARD_INTI_LOW),
+			.src_bus = MP_PCI_BUS,
+			.src_irq = (uint8_t)(slot << 2),
+			.dst_apic = b->ioapic_id,
+			.dst_pin = b->pci.gsi[slot % 4],
+		};
+
+		if (has_pci(b) && (b->pci.slots & BIT(slot)))
+			add(t, &e, sizeof(e));
+	}
+}
+
 /* 3.6.2.2, virtual wire mode: the 8259's output is on LINT0 of the boot processor; NMI on LINT1 of
  * all. */
 static void add_local_interrupts(struct mp_table *t, const struct board *b)
@@ -178,7 +204,8 @@ static void add_local_interrupts(struct mp_table *t, const struct board *b)
 
 static void add_all(struct mp_table *t, const struct board *b)
 {
-	const struct mp_bus isa = { .type = MP_BUS, .id = MP_ISA_BUS, .name = "ISA   " };
+	const struct mp_bus pci = { .type = MP_BUS, .id = MP_PCI_BUS, .name = "PCI   " };
+	const struct mp_bus isa = { .type = MP_BUS, .id = t->isa_bus, .name = "ISA   " };
 	const struct mp_ioapic io = {
 		.type = MP_IOAPIC,
 		.id = b->ioapic_id,
@@ -188,9 +215,12 @@ static void add_all(struct mp_table *t, const struct board *b)
 	};
 
 	add_processors(t, b);
+	if (has_pci(b))
+		add(t, &pci, sizeof(pci));
 	add(t, &isa, sizeof(isa));
 	add(t, &io, sizeof(io));
 	add_isa_interrupts(t, b);
+	add_pci_interrupts(t, b);
 	add_local_interrupts(t, b);
 }
 
@@ -234,8 +264,9 @@ static void finish(struct mp_table *t, const struct board *b, gpa_t gpa)
 /* What has to fit, said in CPUs, before anything is built. */
 static int check_board(const struct board *b, uint64_t len, struct error **errp)
 {
+	const size_t pci = has_pci(b) ? 1 + (size_t)__builtin_popcount(b->pci.slots) : 0;
 	const size_t fixed = sizeof(struct mp_floating) + sizeof(struct mp_config) +
-			     MP_MAX_OTHER * sizeof(struct mp_interrupt);
+			     (MP_MAX_OTHER + pci) * sizeof(struct mp_interrupt);
 	uint64_t fit = len < fixed ? 0 : (len - fixed) / sizeof(struct mp_processor);
 
 	if (!b->has_apic)
@@ -262,7 +293,7 @@ int mptable_write(const struct board *b, struct guest_mem *gm, gpa_t gpa, uint64
 		  struct error **errp)
 {
 	static const char headers[sizeof(struct mp_floating) + sizeof(struct mp_config)];
-	struct mp_table t = { .entries = 0 };
+	struct mp_table t = { .isa_bus = has_pci(b) ? MP_PCI_BUS + 1 : 0 };
 	int r;
 
 	assert(gpa % 16 == 0 && gpa <= UINT32_MAX - UINT16_MAX);

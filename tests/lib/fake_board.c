@@ -83,3 +83,17 @@ void fake_board_init(struct board *b, unsigned cpu_cnt)
 	};
 	add_devices(b);
 }
+
+void fake_board_add_pci(struct board *b)
+{
+	b->pci = (struct board_pci){
+		.ecam_base = 0xc0000000,
+		.ecam_len = 0x100000,
+		.io = { 0x1000, 0xf000 },
+		.mem32 = { 0xd0000000, 0x2e000000 },
+		.mem64 = { UINT64_C(0x8000000000), UINT64_C(0x4000000000) },
+		.slots = 1u << 1 | 1u << 2 | 1u << 5 | 1u << 31,
+		.gsi = { 16, 17, 18, 19 },
+		.irq = { 10, 11, 10, 11 },
+	};
+}

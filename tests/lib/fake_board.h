@@ -11,4 +11,7 @@
  * keyboard controller, ACPI power management. */
 void fake_board_init(struct board *b, unsigned cpu_cnt);
 
+/* Adds a PCI bus with all windows, and functions in slots 1, 2, 5 and 31. */
+void fake_board_add_pci(struct board *b);
+
 #endif

@@ -441,7 +441,9 @@ static void mcfg_only_with_pci(void **state)
 	build(&b, &t);
 	assert_null(find(&t, "MCFG"));
 	acpi_free(&t);
-	b.pci = (struct board_pci){ 0xc0000000, 256 * MIB, 0, 255 };
+	b.pci = (struct board_pci){ .ecam_base = 0xc0000000,
+				    .ecam_len = 256 * MIB,
+				    .bus_end = 255 };
 	build(&b, &t);
 	m = table(&t, "MCFG");
 	assert_true(le64_get(m->base) == 0xc0000000);
@@ -684,9 +686,30 @@ static void there_and_back(const char *dir, const struct acpi_blob *b)
 	assert_memory_equal(again + skip, b->data + skip, len - skip);
 }
 
+/* Every kind of resource. */
+static void add_everything(struct board *b)
+{
+	struct board_dev *d = board_add(b, "ALL", "TRPZ0001", 7);
+
+	d->cid = "PNP0C02";
+	board_pio(d, 0x1000, 0x200);
+	board_mmio(d, 0xd0000000, 0x1000);
+	board_mmio(d, 0x8000000000, 0x100000000);
+	board_irq(d, 11, true, true);
+	board_irq(d, 20, true, false);
+	b->pm.reset_port = 0x610;
+}
+
 static void iasl_reads_every_table(void **state)
 {
-	static const unsigned cpus[] = { 1, 300 };
+	static const struct {
+		unsigned cpus;
+		bool everything, pci, apic, pic;
+	} boards[] = {
+		{ 1, false, false, true, true }, { 300, true, true, true, true },
+		{ 1, false, true, true, true },  { 1, false, true, false, true },
+		{ 1, false, true, true, false },
+	};
 	struct acpi_tables t;
 	struct error *e = NULL;
 	struct board b;
@@ -698,20 +721,14 @@ static void iasl_reads_every_table(void **state)
 			      "but us has read the ACPI tables\n");
 		skip();
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(cpus); i++) {
-		fake_board_init(&b, cpus[i]);
-		if (i) { /* every kind of resource */
-			struct board_dev *d = board_add(&b, "ALL", "TRPZ0001", 7);
-
-			d->cid = "PNP0C02";
-			board_pio(d, 0x1000, 0x200);
-			board_mmio(d, 0xd0000000, 0x1000);
-			board_mmio(d, 0x8000000000, 0x100000000);
-			board_irq(d, 11, true, true);
-			board_irq(d, 20, true, false);
-			b.pci = (struct board_pci){ 0xc0000000, 256 * MIB, 0, 255 };
-			b.pm.reset_port = 0x610;
-		}
+	for (unsigned i = 0; i < ARRAY_LEN(boards); i++) {
+		fake_board_init(&b, boards[i].cpus);
+		if (boards[i].everything)
+			add_everything(&b);
+		if (boards[i].pci)
+			fake_board_add_pci(&b);
+		b.has_apic = boards[i].apic;
+		b.has_pic = boards[i].pic;
 		build(&b, &t);
 		temp_dir(dir);
 		assert_int_equal(acpi_dump(&t, dir, &e), 0);

@@ -333,6 +333,31 @@ static void address_spaces(void **state)
 		   0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x79, 0);
 }
 
+/* 20.2.5: operators come before their operands; If has a package length, and its predicate first.
+ * 19.6.142: aabbccdd-eeff-gghh-iijj-kkllmmnnoopp is dd cc bb aa, ff ee, hh gg, ii jj, kk to pp. */
+static void operators(void **state)
+{
+	struct aml a = { 0 };
+
+	(void)state;
+	aml_if(&a);
+	aml_op(&a, AML_NOT);
+	aml_op(&a, AML_EQUAL);
+	aml_arg(&a, 0);
+	aml_int(&a, 1);
+	aml_op(&a, AML_STORE);
+	aml_arg(&a, 6);
+	aml_path(&a, "X");
+	aml_end(&a);
+	assert_aml(&a, 0xa0, 11, 0x92, 0x93, 0x68, 1, 0x70, 0x6e, 'X', '_', '_', '_');
+	aml_op(&a, AML_OR);
+	aml_op(&a, AML_CREATE_DWORD_FIELD);
+	assert_aml(&a, 0x7d, 0x8a);
+	aml_uuid(&a, "00112233-4455-6677-8899-AABBCCDDEEFF");
+	assert_aml(&a, 0x11, 19, 0x0a, 16, 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88,
+		   0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +373,7 @@ int main(void)
 		cmocka_unit_test(small_descriptors),
 		cmocka_unit_test(large_descriptors),
 		cmocka_unit_test(address_spaces),
+		cmocka_unit_test(operators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

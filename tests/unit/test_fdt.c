@@ -177,6 +177,42 @@ static void devices_with_pic_alone(void **state)
 	free(fdt);
 }
 
+/* IEEE 1275 PCI binding, 2.2.1.1: phys.hi is npt000ss bbbbbbbb dddddfff rrrrrrrr. */
+static void pci_bus(void **state)
+{
+	struct board b;
+	size_t size;
+	uint8_t *fdt;
+
+	(void)state;
+	fake_board_init(&b, 1);
+	fdt = build(&b, "", 0, 0, &size);
+	assert_true(fdt_path_offset(fdt, "/soc/pcie@c0000000") < 0);
+	free(fdt);
+	fake_board_add_pci(&b);
+	fdt = build(&b, "", 0, 0, &size);
+	assert_str(fdt, "/soc/pcie@c0000000", "compatible", "pci-host-ecam-generic");
+	assert_cells(fdt, "/soc/pcie@c0000000", "reg", 0, 0xc0000000, 0, 0x100000);
+	assert_cells(fdt, "/soc/pcie@c0000000", "bus-range", 0, 0);
+	assert_cells(fdt, "/soc/pcie@c0000000", "ranges", 0x01000000, 0, 0x1000, 0, 0x1000, 0,
+		     0xf000, 0x02000000, 0, 0xd0000000, 0, 0xd0000000, 0, 0x2e000000, 0x03000000,
+		     0x80, 0, 0x80, 0, 0x40, 0);
+	assert_cells(fdt, "/soc/pcie@c0000000", "interrupt-map-mask", 0x1800, 0, 0, 7);
+	assert_cells(fdt, "/soc/pcie@c0000000", "interrupt-map", 0x0000, 0, 0, 1, 1, 16,
+		     1, /* level low */
+		     0x0800, 0, 0, 1, 1, 17, 1, 0x1000, 0, 0, 1, 1, 18, 1, 0x1800, 0, 0, 1, 1, 19,
+		     1);
+	free(fdt);
+	b.has_apic = false;
+	b.pci.mem64.len = 0;
+	fdt = build(&b, "", 0, 0, &size);
+	assert_cells(fdt, "/soc/pcie@c0000000", "ranges", 0x01000000, 0, 0x1000, 0, 0x1000, 0,
+		     0xf000, 0x02000000, 0, 0xd0000000, 0, 0xd0000000, 0, 0x2e000000);
+	assert_cells(fdt, "/soc/pcie@c0000000", "interrupt-map", 0x0000, 0, 0, 1, 1, 10, 0, 0x0800,
+		     0, 0, 1, 1, 11, 0, 0x1000, 0, 0, 1, 1, 10, 0, 0x1800, 0, 0, 1, 1, 11, 0);
+	free(fdt);
+}
+
 /* dtc's checks know the bindings' rules of form better than we do. */
 static void dtc_has_no_complaint(void **state)
 {
@@ -189,7 +225,7 @@ static void dtc_has_no_complaint(void **state)
 			      "nobody but us has read the device tree\n");
 		skip();
 	}
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		int fd = mkstemp(strcpy(path, "/tmp/test_fdt.XXXXXX"));
 		struct board_dev *d;
 		size_t size, n;
@@ -198,7 +234,9 @@ static void dtc_has_no_complaint(void **state)
 
 		assert_true(fd >= 0);
 		fake_board_init(&b, i & 1 ? 300 : 1);
-		b.has_apic = i < 2;
+		b.has_apic = i & 2;
+		if (i & 4)
+			fake_board_add_pci(&b);
 		d = board_add(&b, "VIO0", "LNRO0005", 0);
 		d->fdt_compatible = "virtio,mmio";
 		board_mmio(d, 0xd0000000, 0x200);
@@ -225,6 +263,7 @@ int main(void)
 		cmocka_unit_test(cpus_and_memory),
 		cmocka_unit_test(devices_with_apic),
 		cmocka_unit_test(devices_with_pic_alone),
+		cmocka_unit_test(pci_bus),
 		cmocka_unit_test(dtc_has_no_complaint),
 	};
 

@@ -146,6 +146,36 @@ static void buses_and_interrupts(void **state)
 	assert_null(entry(c, 4, 1));
 }
 
+/* D.3: the bus id of PCI is the number PCI gives it, interrupts are named by device and pin. */
+static void pci_interrupts(void **state)
+{
+	static const unsigned slots[] = { 1, 2, 5, 31 }, pins[] = { 17, 18, 17, 19 };
+	_cleanup_(gm_destroyp) struct guest_mem *gm = ram(MIB);
+	struct board b;
+	const uint8_t *c, *p;
+
+	(void)state;
+	fake_board_init(&b, 1);
+	fake_board_add_pci(&b);
+	b.ioapic_id = 5;
+	c = write_table(gm, &b, GPA, LEN);
+	p = entry(c, 1, 0);
+	assert_int_equal(p[1], 0);
+	assert_memory_equal(p + 2, "PCI   ", 6);
+	p = entry(c, 1, 1);
+	assert_int_equal(p[1], 1);
+	assert_memory_equal(p + 2, "ISA   ", 6);
+	for (unsigned i = 0; i < 15; i++) {
+		p = entry(c, 3, i);
+		assert_non_null(p);
+		assert_int_equal(p[4], 1); /* ISA's */
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(slots); i++)
+		assert_interrupt(entry(c, 3, 15 + i), 0, 0xf, slots[i] << 2, 5, pins[i]);
+	assert_null(entry(c, 3, 19));
+	assert_int_equal(entry(c, 4, 0)[4], 1); /* ExtINT is ISA's, too */
+}
+
 static void assert_refused(const struct board *b, struct guest_mem *gm, uint64_t len, int rc,
 			   const char *part)
 {
@@ -167,6 +197,9 @@ static void limits(void **state)
 	fake_board_init(&b, 40);
 	write_table(gm, &b, GPA, LEN);
 	assert_refused(&b, gm, 100, -ENOSPC, "there is room for 0 in 100 bytes");
+	fake_board_add_pci(&b);
+	assert_refused(&b, gm, LEN, -ENOSPC, "there is room for 38 in 1024 bytes");
+	fake_board_init(&b, 40);
 	assert_refused(&b, small, LEN, -EFAULT, "the MP table at 0x9fc00 is not in guest RAM");
 	b.has_apic = false;
 	assert_refused(&b, gm, LEN, -EINVAL, "needs an APIC");
@@ -184,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processors),
 		cmocka_unit_test(buses_and_interrupts),
+		cmocka_unit_test(pci_interrupts),
 		cmocka_unit_test(limits),
 	};
 
