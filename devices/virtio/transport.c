@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c: interrupt status and doorbells, which both virtio transports have. */
+#include "devices/virtio/transport.h"
+
+#include "virtio/virtio.h"
+
+/* --- interrupt status ------------------------------------------------------------------------- */
+
+void virtio_isr_init(struct virtio_isr *i, void (*drive)(struct virtio_isr *i, bool level))
+{
+	mutex_init(&i->lock);
+	i->drive = drive;
+}
+
+void virtio_isr_fini(struct virtio_isr *i)
+{
+	mutex_destroy(&i->lock);
+}
+
+void virtio_isr_set(struct virtio_isr *i, uint8_t bits)
+{
+	mutex_lock(&i->lock);
+	i->bits |= bits;
+	i->drive(i, true);
+	mutex_unlock(&i->lock);
+}
+
+uint8_t virtio_isr_clear(struct virtio_isr *i, uint8_t bits)
+{
+	uint8_t old;
+
+	mutex_lock(&i->lock);
+	old = i->bits;
+	i->bits &= (uint8_t)~bits;
+	i->drive(i, i->bits);
+	mutex_unlock(&i->lock);
+	return old;
+}
+
+uint8_t virtio_isr_get(struct virtio_isr *i)
+{
+	uint8_t bits;
+
+	mutex_lock(&i->lock);
+	bits = i->bits;
+	mutex_unlock(&i->lock);
+	return bits;
+}
+
+/* --- doorbells -------------------------------------------------------------------------------- */
+
+_Static_assert(VIRTIO_QUEUES_MAX <= 64, "a bit per queue");
+
+static struct doorbell bell_of(const struct virtio_bells *b, unsigned n)
+{
+	struct doorbell d = b->first;
+
+	d.addr += (gpa_t)n * b->stride;
+	d.value = b->stride ? 0 : n;
+	d.efd = b->vdev->queue[n].kick.fd;
+	return d;
+}
+
+static void detach_all(struct virtio_bells *b)
+{
+	for (unsigned n = 0; b->attached; n++) {
+		if (b->attached & BIT64(n)) {
+			struct doorbell d = bell_of(b, n);
+
+			b->host->ops->detach(b->host, &d);
+			b->attached &= ~BIT64(n);
+		}
+	}
+	b->refused = 0;
+}
+
+static void attach(struct virtio_bells *b, uint32_t n)
+{
+	struct doorbell d = bell_of(b, n);
+
+	if (b->host->ops->attach(b->host, &d) == 0)
+		b->attached |= BIT64(n);
+	else
+		b->refused |= BIT64(n);
+}
+
+void virtio_bells_ring(struct virtio_bells *b, uint32_t n)
+{
+	const struct virtio_queue *q = virtio_get_queue(b->vdev, n);
+
+	if (!q)
+		return;
+	if (b->host && b->on && b->mapped && q->enabled && !((b->attached | b->refused) & BIT64(n)))
+		attach(b, n);
+	virtio_ring(b->vdev, n);
+}
+
+void virtio_bells_switch(struct virtio_bells *b, bool on)
+{
+	b->on = on;
+	if (!on)
+		detach_all(b);
+}
+
+void virtio_bells_move(struct virtio_bells *b, bool mapped, gpa_t addr)
+{
+	if (b->mapped == mapped && (!mapped || b->first.addr == addr))
+		return;
+	detach_all(b);
+	b->mapped = mapped;
+	if (mapped)
+		b->first.addr = addr;
+}
