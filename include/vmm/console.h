@@ -22,6 +22,9 @@ struct console_events {
 	/* Any other Ctrl-A key the console does not know; on the I/O loop. NULL: none. */
 	void (*key)(void *opaque, char c);
 	const char *keys_help; /* what those do, for Ctrl-A h; lines end in CR LF. NULL: nothing */
+	/* A stream of data: unless somebody types it on a terminal, Ctrl-A is a byte like any
+	 * other. */
+	bool terminal_only;
 	void *opaque;
 };
 
@@ -40,6 +43,9 @@ void console_sanitize_fds(void);
  *   null       output is thrown away, no input
  *   file:PATH  output goes to PATH, which is created or emptied; no input
  *   pty        a new pseudo-terminal; console_pty_path() names its other side
+ *   unix:PATH  a stream socket at PATH (mode 0600), which is listened on, and gone again after
+ *              console_close(). One client at a time; the next waits for its turn. What is
+ *              written while there is none is kept, the newest of it, for the next
  * @loop reads input and drains output. At most one "stdio" per process takes input: the first one
  * started with a client attached; another shares the output (lines may mix). "none" is the caller's
  * business. @ev may be NULL. Returns an owned chardev. On the loop's thread or while it does not

@@ -15,8 +15,12 @@ struct console {
 	struct sink *out; /* NULL until it is open */
 	struct source in;
 	int (*start)(struct console *c, struct error **errp); /* NULL: there is no input */
-	char *path;                                           /* the file's or the pty's; owned */
-	int slave_fd; /* pty: our own hold on the far side; -1 */
+	void (*stop)(struct console *c); /* undoes what is the backend's own; NULL: nothing */
+	char *path;                      /* the file's, the pty's or the socket's; owned */
+	int slave_fd;                    /* pty: our own hold on the far side; -1 */
+	int tty_fd;                      /* borrowed; whose window's size is the console's; -1 */
+	struct sink_waiter waiter;
+	struct unix_server *server; /* unix.c's */
 };
 
 /* Each fills in a zeroed console but for chr, loop and events; on failure console_close() cleans
@@ -24,6 +28,10 @@ struct console {
 int console_open_stdio(struct console *c, const char *arg, struct error **errp) __must_check;
 int console_open_file(struct console *c, const char *arg, struct error **errp) __must_check;
 int console_open_pty(struct console *c, const char *arg, struct error **errp) __must_check;
+int console_open_unix(struct console *c, const char *arg, struct error **errp) __must_check;
+
+/* unix.c: is there a client? True for what is no socket. */
+bool console_unix_connected(const struct console *c);
 
 /*
  * stdio.c: @c no longer uses standard input and output, if it did. The last one to go writes out

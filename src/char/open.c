@@ -2,6 +2,7 @@
 /* open.c: from a console's name in the configuration to its backend, and the life they share. */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "char/console.h"
 #include "vmm/error.h"
@@ -11,10 +12,9 @@ static const struct backend {
 	bool has_arg;
 	int (*open)(struct console *c, const char *arg, struct error **errp); /* NULL: null */
 } backends[] = {
-	{ "stdio", false, console_open_stdio },
-	{ "null", false, NULL },
-	{ "file", true, console_open_file },
-	{ "pty", false, console_open_pty },
+	{ "stdio", false, console_open_stdio }, { "null", false, NULL },
+	{ "file", true, console_open_file },    { "pty", false, console_open_pty },
+	{ "unix", true, console_open_unix },
 };
 
 static void console_write(struct chardev *chr, const uint8_t *buf, size_t len)
@@ -27,9 +27,50 @@ static void console_room_changed(struct chardev *chr)
 	source_room_changed(&container_of(chr, struct console, chr)->in);
 }
 
+static size_t console_offer(struct chardev *chr, const uint8_t *buf, size_t len)
+{
+	struct console *c = container_of(chr, struct console, chr);
+
+	return sink_offer(c->out, &c->waiter, buf, len);
+}
+
+static void on_output_room(struct sink_waiter *w)
+{
+	struct console *c = container_of(w, struct console, waiter);
+
+	if (c->chr.client && c->chr.client->output_ready)
+		c->chr.client->output_ready(c->chr.client_dev);
+}
+
+static bool console_connected(struct chardev *chr)
+{
+	return console_unix_connected(container_of(chr, struct console, chr));
+}
+
+/* A terminal that has not been told its size says 0 by 0. */
+static bool console_window(struct chardev *chr, struct chardev_window *ret)
+{
+	struct console *c = container_of(chr, struct console, chr);
+	struct winsize w;
+
+	if (c->tty_fd < 0 || ioctl(c->tty_fd, TIOCGWINSZ, &w) < 0 || !w.ws_col || !w.ws_row)
+		return false;
+	*ret = (struct chardev_window){ w.ws_col, w.ws_row };
+	return true;
+}
+
+static size_t console_offer_rest(struct chardev *chr, const uint8_t *buf, size_t len)
+{
+	return sink_offer_rest(container_of(chr, struct console, chr)->out, buf, len);
+}
+
 static const struct chardev_ops console_ops = {
 	.write = console_write,
 	.room_changed = console_room_changed,
+	.offer = console_offer,
+	.connected = console_connected,
+	.window = console_window,
+	.offer_rest = console_offer_rest,
 };
 
 static const struct backend *find(const char *spec, struct error **errp)
@@ -54,7 +95,7 @@ static const struct backend *find(const char *spec, struct error **errp)
 		return b;
 	}
 	err_set(errp, EINVAL, "there is no console '%s'", spec);
-	err_hint(errp, "choose one of stdio, null, file:PATH, pty");
+	err_hint(errp, "choose one of stdio, null, file:PATH, pty, unix:PATH");
 	return NULL;
 }
 
@@ -77,7 +118,8 @@ int console_open(const char *spec, struct loop *loop, const struct console_event
 		return err_errno(errp, ENOMEM, "cannot open console '%s'", spec);
 	c->chr.ops = &console_ops;
 	c->loop = loop;
-	c->slave_fd = -1;
+	c->slave_fd = c->tty_fd = -1;
+	c->waiter.ready = on_output_room;
 	if (ev)
 		c->events = *ev;
 	r = b->open(c, colon ? colon + 1 : NULL, errp);
@@ -113,11 +155,15 @@ struct chardev *console_close(struct chardev *chr, unsigned patience_ms, uint64_
 		*ret_dropped = 0;
 	if (!chr || chr->ops != &console_ops)
 		return NULL;
+	if (c->out && c->out->loop)
+		sink_forget(c->out, &c->waiter);
 	if (c->out == &c->own)
 		lost = sink_close(c->out, patience_ms);
 	else
 		lost = console_release_stdio(c, patience_ms);
 	source_close(&c->in);
+	if (c->stop)
+		c->stop(c);
 	base_closep(&c->slave_fd);
 	free(c->path);
 	free(c);

@@ -68,6 +68,7 @@ int console_open_pty(struct console *c, const char *arg, struct error **errp)
 	nbio_adopt(&io, take_fd(&master));
 	c->out = &c->own;
 	r = sink_init(c->out, c->path, c->loop, &io, errp);
+	c->tty_fd = c->out->io.fd;
 	if (r == 0) /* said always: without it nobody can find the console */
 		log_msg(LOG_WARN, "console", "the console is on %s", c->path);
 	return r;

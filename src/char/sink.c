@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "char/alarm.h"
+#include "vmm/chardev.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
 
@@ -46,6 +47,84 @@ void sink_write(struct sink *s, const uint8_t *buf, size_t len)
 		alarm_set(&s->alarm, 0);
 }
 
+/* Who offers does so by the buffer: that is worth a wake-up, and so is not at the window's mercy.
+ */
+static bool wants_waking(struct sink *s) REQUIRES(s->lock)
+{
+	if (s->state != SINK_IDLE && s->state != SINK_RESTING)
+		return false;
+	s->state = SINK_WOKEN;
+	return true;
+}
+
+size_t sink_offer(struct sink *s, struct sink_waiter *w, const uint8_t *buf, size_t len)
+{
+	bool wake;
+	size_t n;
+
+	mutex_lock(&s->lock);
+	if (s->state == SINK_DEAD || s->state == SINK_DETACHED) {
+		n = s->state == SINK_DEAD ? len : 0;
+		mutex_unlock(&s->lock);
+		return n;
+	}
+	n = ring_used(&s->last) ? 0 : min_u64(len, s->ring.size - ring_used(&s->ring));
+	ring_put(&s->ring, buf, n);
+	wake = n && wants_waking(s);
+	if (n < len && !w->queued) {
+		w->queued = true;
+		w->next = s->waiters;
+		s->waiters = w;
+	}
+	mutex_unlock(&s->lock);
+	if (wake)
+		alarm_set(&s->alarm, 0);
+	return n;
+}
+
+/* A mapping that is made once: what a guest that resets its devices all the time can have of it is
+ * bounded by its size. */
+static bool has_last(struct sink *s) REQUIRES(s->lock)
+{
+	struct error *ignored = NULL;
+
+	if (!s->last.buf && ring_init(&s->last, CHARDEV_REST, &ignored) < 0)
+		error_free(ignored);
+	return s->last.buf;
+}
+
+size_t sink_offer_rest(struct sink *s, const uint8_t *buf, size_t len)
+{
+	bool wake = false;
+	size_t n = len;
+
+	mutex_lock(&s->lock);
+	if (s->state != SINK_DEAD && s->state != SINK_DETACHED) {
+		n = has_last(s) ? min_u64(len, s->last.size - ring_used(&s->last)) : 0;
+		if (n)
+			ring_put(&s->last, buf, n);
+		s->last.lost += len - n;
+		wake = n && wants_waking(s);
+	}
+	mutex_unlock(&s->lock);
+	if (wake)
+		alarm_set(&s->alarm, 0);
+	return n;
+}
+
+void sink_forget(struct sink *s, struct sink_waiter *w)
+{
+	mutex_lock(&s->lock);
+	for (struct sink_waiter **p = &s->waiters; *p; p = &(*p)->next) {
+		if (*p == w) {
+			*p = w->next;
+			break;
+		}
+	}
+	w->queued = false;
+	mutex_unlock(&s->lock);
+}
+
 /* --- the loop's side -------------------------------------------------------------------------- */
 
 static void set_state(struct sink *s, enum sink_state state)
@@ -53,6 +132,29 @@ static void set_state(struct sink *s, enum sink_state state)
 	mutex_lock(&s->lock);
 	s->state = state;
 	mutex_unlock(&s->lock);
+}
+
+/*
+ * Half of the ring is free, or all of it. Not earlier: who waits would be woken for every chunk
+ * that is written. One who is queued again meanwhile has found the ring full, which ends this.
+ */
+static void wake_waiters(struct sink *s)
+{
+	struct sink_waiter *w;
+
+	do {
+		mutex_lock(&s->lock);
+		w = s->waiters;
+		if (ring_used(&s->ring) > s->ring.size / 2 || ring_used(&s->last))
+			w = NULL;
+		if (w) {
+			s->waiters = w->next;
+			w->queued = false;
+		}
+		mutex_unlock(&s->lock);
+		if (w)
+			w->ready(w);
+	} while (w);
 }
 
 /* Whether there is a byte to write, in s->chunk. */
@@ -63,6 +165,8 @@ static bool fetch(struct sink *s)
 	mutex_lock(&s->lock);
 	s->chunk_off = 0;
 	s->chunk_len = ring_get(&s->ring, s->chunk, sizeof(s->chunk));
+	if (!s->chunk_len && s->last.buf)
+		s->chunk_len = ring_get(&s->last, s->chunk, sizeof(s->chunk));
 	mutex_unlock(&s->lock);
 	return s->chunk_len > 0;
 }
@@ -72,7 +176,7 @@ static uint64_t lost_bytes(struct sink *s)
 	uint64_t n;
 
 	mutex_lock(&s->lock);
-	n = s->ring.lost;
+	n = s->ring.lost + s->last.lost;
 	mutex_unlock(&s->lock);
 	return n;
 }
@@ -90,6 +194,12 @@ static void tell_lost(struct sink *s)
 	s->lost_told = lost;
 }
 
+static void throw_away(struct sink *s) REQUIRES(s->lock)
+{
+	s->ring.tail = s->ring.head;
+	s->last.tail = s->last.head;
+}
+
 /* Nobody will read this any more. The guest goes on; its output goes nowhere. */
 static void give_up(struct sink *s, ssize_t err)
 {
@@ -97,10 +207,12 @@ static void give_up(struct sink *s, ssize_t err)
 
 	mutex_lock(&s->lock);
 	s->state = SINK_DEAD;
-	s->ring.tail = s->ring.head;
+	throw_away(s);
 	mutex_unlock(&s->lock);
 	s->chunk_off = s->chunk_len = 0;
 	s->dead = true;
+	if (s->readers_change)
+		return;
 	log_msg(LOG_WARN, "console", "cannot write to %s: %s; output is thrown away from here on",
 		s->name, strerror_r((int)-err, words, sizeof(words)));
 }
@@ -141,7 +253,7 @@ static void rest(struct sink *s, bool wrote)
 	bool more;
 
 	mutex_lock(&s->lock);
-	more = ring_used(&s->ring) > 0 || s->chunk_off < s->chunk_len;
+	more = ring_used(&s->ring) > 0 || ring_used(&s->last) > 0 || s->chunk_off < s->chunk_len;
 	if (more)
 		s->state = SINK_WOKEN;
 	else
@@ -161,7 +273,7 @@ static void flush(struct sink *s)
 	ssize_t n = 0;
 
 	loop_del(&s->out);
-	if (s->dead)
+	if (s->dead || s->io.fd < 0)
 		return;
 	while (wrote < TURN_BYTES && fetch(s)) {
 		n = write_piece(s);
@@ -179,6 +291,7 @@ static void flush(struct sink *s)
 		wait_for_space(s, n);
 	else
 		give_up(s, n);
+	wake_waiters(s);
 }
 
 static void on_alarm(struct ev_fd *e, uint32_t revents)
@@ -208,6 +321,7 @@ int sink_init(struct sink *s, const char *name, struct loop *loop, struct nbio *
 	s->out = (struct ev_fd){ .fd = s->io.fd, .events = EV_OUT, .cb = on_out };
 	s->alarm.fd = -1;
 	mutex_init(&s->lock);
+	set_state(s, s->io.fd < 0 ? SINK_DETACHED : SINK_IDLE);
 	r = ring_init(&s->ring, SINK_RING_SIZE, errp);
 	if (r == 0)
 		r = alarm_init(&s->alarm, loop, on_alarm, errp);
@@ -254,7 +368,7 @@ static void drain(struct sink *s, uint64_t patience_ns)
 	uint64_t deadline = now_ns() + patience_ns;
 	unsigned vain = 0;
 
-	while (fetch(s)) {
+	while (s->io.fd >= 0 && fetch(s)) {
 		ssize_t n = write_piece(s);
 
 		if (n > 0) {
@@ -274,6 +388,37 @@ static void drain(struct sink *s, uint64_t patience_ns)
 	}
 }
 
+/* --- readers who come and go ------------------------------------------------------------------ */
+
+void sink_attach(struct sink *s, struct nbio *io)
+{
+	sink_detach(s);
+	s->io = *io;
+	*io = (struct nbio){ .fd = -1 };
+	s->out.fd = s->io.fd;
+	s->dead = s->full_told = false;
+	mutex_lock(&s->lock);
+	s->unheard += s->ring.lost - s->lost_before;
+	s->lost_told = s->ring.lost + s->last.lost;
+	s->state = SINK_WOKEN;
+	mutex_unlock(&s->lock);
+	alarm_set(&s->alarm, 0);
+}
+
+void sink_detach(struct sink *s)
+{
+	if (s->io.fd < 0)
+		return;
+	loop_del(&s->out);
+	mutex_lock(&s->lock);
+	s->state = SINK_DETACHED;
+	throw_away(s);
+	s->lost_before = s->ring.lost;
+	mutex_unlock(&s->lock);
+	s->chunk_off = s->chunk_len = 0;
+	nbio_close(&s->io);
+}
+
 uint64_t sink_close(struct sink *s, unsigned patience_ms) UNSHARED
 {
 	uint64_t lost;
@@ -282,11 +427,17 @@ uint64_t sink_close(struct sink *s, unsigned patience_ms) UNSHARED
 		return 0;
 	if (s->ring.buf)
 		drain(s, patience_ms * NSEC_PER_MSEC);
-	lost = s->ring.lost + ring_used(&s->ring) + (s->chunk_len - s->chunk_off);
+	if (s->io.fd < 0)
+		lost = s->lost_before - s->unheard;
+	else
+		lost = s->ring.lost - s->unheard + ring_used(&s->ring) + ring_used(&s->last) +
+		       (s->chunk_len - s->chunk_off);
+	lost += s->last.lost;
 	loop_del(&s->out);
 	alarm_destroy(&s->alarm);
 	nbio_close(&s->io);
 	ring_destroy(&s->ring);
+	ring_destroy(&s->last);
 	mutex_destroy(&s->lock);
 	s->loop = NULL;
 	return lost;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 #include "char/alarm.h"
 #include "char/term.h"
@@ -153,7 +154,8 @@ static size_t may_read(struct source *s)
 	return s->len ? 0 : min_u64(client_room(s), sizeof(s->buf));
 }
 
-/* Watches the descriptor if and only if a byte from it could be taken. */
+/* Watches the descriptor if and only if a byte from it could be taken. The last thing a callback
+ * does, as on_end() may take the input away. */
 static void update(struct source *s)
 {
 	size_t n;
@@ -171,6 +173,10 @@ static void update(struct source *s)
 	if (s->len == sizeof(s->buf) && !s->full && !s->stuck && !s->away) {
 		s->full = true;
 		alarm_set(&s->look, STUCK_NS);
+	}
+	if (s->ended && !s->len && s->on_end && !s->end_told) {
+		s->end_told = true;
+		s->on_end(s);
 	}
 }
 
@@ -208,7 +214,7 @@ static bool in_hand(struct source *s)
 static void on_in(struct ev_fd *e, uint32_t revents)
 {
 	struct source *s = container_of(e, struct source, in);
-	uint8_t chunk[512];
+	uint8_t chunk[SOURCE_AHEAD];
 	size_t max;
 	ssize_t n;
 
@@ -237,7 +243,21 @@ static void on_wake(struct ev_fd *e, uint32_t revents)
 	update(container_of(e, struct source, wake));
 }
 
-/* The foreground may have changed, or a full buffer has had its time. */
+static void look_at_window(struct source *s)
+{
+	const struct chardev_client *c = s->chr->client;
+	struct winsize w;
+
+	if (!s->terminal || ioctl(s->io.fd, TIOCGWINSZ, &w) < 0 ||
+	    (w.ws_col == s->cols && w.ws_row == s->rows))
+		return;
+	s->cols = w.ws_col;
+	s->rows = w.ws_row;
+	if (c && c->changed)
+		c->changed(s->chr->client_dev);
+}
+
+/* The foreground or the size may have changed, or a full buffer has had its time. */
 static void on_look(struct ev_fd *e, uint32_t revents)
 {
 	struct source *s = container_of(e, struct source, look);
@@ -249,6 +269,7 @@ static void on_look(struct ev_fd *e, uint32_t revents)
 	if (s->full)
 		s->stuck = true; /* deliver() would have cleared it */
 	s->full = false;
+	look_at_window(s);
 	(void)in_hand(s);
 	update(s);
 }
@@ -284,26 +305,58 @@ static int watch_first(struct source *s, struct error **errp)
 	return r == -EPERM ? watch_always(s, errp) : r;
 }
 
-int source_start(struct source *s, const char *name, struct loop *loop, struct chardev *chr,
-		 struct nbio *io, const struct console_events *events, struct error **errp)
+int source_open(struct source *s, const char *name, struct loop *loop, struct chardev *chr,
+		struct error **errp)
 {
-	int r;
-
 	s->name = name;
 	s->loop = loop;
 	s->chr = chr;
-	s->always_fd = s->wake.fd = s->look.fd = -1;
+	s->always_fd = s->wake.fd = s->look.fd = s->io.fd = -1;
+	s->ended = true;
+	return alarm_init(&s->wake, loop, on_wake, errp);
+}
+
+int source_attach(struct source *s, struct nbio *io, struct error **errp)
+{
+	int r;
+
 	s->io = *io;
-	s->terminal = events && io->tty;
+	*io = (struct nbio){ .fd = -1 };
+	s->ended = s->end_told = false;
+	r = watch_first(s, errp);
+	if (r < 0)
+		source_detach(s);
+	else
+		update(s);
+	return r;
+}
+
+void source_detach(struct source *s)
+{
+	loop_del(&s->in);
+	base_closep(&s->always_fd);
+	nbio_close(&s->io);
+	s->always_fd = -1;
+	s->ended = s->end_told = true;
+	s->off = s->len = 0;
+}
+
+int source_start(struct source *s, const char *name, struct loop *loop, struct chardev *chr,
+		 struct nbio *io, const struct console_events *events, struct error **errp)
+{
+	int r = source_open(s, name, loop, chr, errp);
+
+	s->io = *io;
+	*io = (struct nbio){ .fd = -1 };
 	s->escapes = events;
 	if (events)
 		s->events = *events;
-	*io = (struct nbio){ .fd = -1 };
-	if (s->io.how == NBIO_NONE) {
+	if (r == 0 && s->io.how == NBIO_NONE) {
 		end_input(s, -EBADF);
 		return 0;
 	}
-	r = alarm_init(&s->wake, loop, on_wake, errp);
+	s->ended = false;
+	s->terminal = events && s->io.tty;
 	if (r == 0 && s->terminal)
 		r = alarm_init(&s->look, loop, on_look, errp);
 	if (r == 0)
@@ -314,6 +367,7 @@ int source_start(struct source *s, const char *name, struct loop *loop, struct c
 		return r;
 	}
 	if (s->terminal) {
+		look_at_window(s);
 		term_open(s->io.fd, s->look.fd);
 		(void)in_hand(s);
 	}
@@ -328,10 +382,8 @@ void source_close(struct source *s)
 	if (s->terminal)
 		term_close();
 	atomic_store(&s->parked, false);
-	loop_del(&s->in);
+	source_detach(s);
 	alarm_destroy(&s->wake);
 	alarm_destroy(&s->look);
-	base_closep(&s->always_fd);
-	nbio_close(&s->io);
 	s->loop = NULL;
 }

@@ -27,11 +27,13 @@ struct source {
 	bool escapes;  /* Ctrl-A is ours */
 	struct console_events events;
 
-	struct ev_fd in;   /* watched while a byte can be taken */
-	struct ev_fd wake; /* an alarm: there is room again */
-	struct ev_fd look; /* an alarm: look at the terminal again */
-	int always_fd;     /* an eventfd that is always readable, for what epoll cannot watch */
-	bool ended;
+	struct ev_fd in;     /* watched while a byte can be taken */
+	struct ev_fd wake;   /* an alarm: there is room again */
+	struct ev_fd look;   /* an alarm: look at the terminal again */
+	uint16_t cols, rows; /* the terminal's, as last seen */
+	int always_fd;       /* an eventfd that is always readable, for what epoll cannot watch */
+	void (*on_end)(struct source *s); /* input has ended and was delivered; may detach */
+	bool ended, end_told;
 	bool away;           /* the terminal is not ours at the moment */
 	bool greeted;        /* it has been, and we have said how to leave */
 	_Atomic bool parked; /* the client's room was 0: room_changed() shall wake us */
@@ -50,6 +52,15 @@ struct source {
 int source_start(struct source *s, const char *name, struct loop *loop, struct chardev *chr,
 		 struct nbio *io, const struct console_events *events,
 		 struct error **errp) __must_check;
+
+/*
+ * The same in two steps, for input that may come, end and come again: source_open() is all that
+ * room_changed() needs, and between source_attach() and source_detach() there is something to read.
+ */
+int source_open(struct source *s, const char *name, struct loop *loop, struct chardev *chr,
+		struct error **errp) __must_check;
+int source_attach(struct source *s, struct nbio *io, struct error **errp) __must_check;
+void source_detach(struct source *s);
 
 /* chardev_ops.room_changed: any thread. Before source_start() and after source_close(): nothing. */
 void source_room_changed(struct source *s);

@@ -27,7 +27,8 @@ static int start(struct console *c, struct error **errp)
 		return 0;
 	stdin_taker = c;
 	nbio_open(&io, STDIN_FILENO, O_RDONLY);
-	return source_start(&c->in, "standard input", c->loop, &c->chr, &io, &c->events, errp);
+	return source_start(&c->in, "standard input", c->loop, &c->chr, &io,
+			    c->events.terminal_only && !io.tty ? NULL : &c->events, errp);
 }
 
 uint64_t console_release_stdio(struct console *c, unsigned patience_ms)
@@ -53,6 +54,7 @@ int console_open_stdio(struct console *c, const char *arg, struct error **errp)
 			return r;
 	}
 	shared_out.users++;
+	c->tty_fd = STDIN_FILENO;
 	c->out = &shared_out.sink;
 	return 0;
 }

@@ -109,8 +109,8 @@ static const struct {
 	{ SIGIO, false },   { SIGXCPU, false }, { SIGPWR, false },    { SIGSTKFLT, false },
 };
 
-static struct sigaction old_deadly[ARRAY_LEN(deadly)], old_tstp, old_cont;
-static bool hooked_deadly[ARRAY_LEN(deadly)], hooked_tstp, hooked_cont;
+static struct sigaction old_deadly[ARRAY_LEN(deadly)], old_tstp, old_cont, old_winch;
+static bool hooked_deadly[ARRAY_LEN(deadly)], hooked_tstp, hooked_cont, hooked_winch;
 
 /* Whether executing the instruction again brings the signal again. */
 static bool comes_again(const siginfo_t *info)
@@ -176,8 +176,9 @@ static void on_tstp(int sig)
 	errno = saved_errno;
 }
 
-/* Continued, perhaps in the foreground now: have the loop look at the terminal. */
-static void on_cont(int sig)
+/* Continued, perhaps in the foreground now, or of another size: have the loop look at the terminal.
+ */
+static void on_look_again(int sig)
 {
 	int saved_errno = errno;
 
@@ -199,7 +200,7 @@ static bool is_ignored(const struct sigaction *sa)
 static void hook_signals(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_deadly, .sa_flags = SA_SIGINFO };
-	struct sigaction cont = { .sa_handler = on_cont, .sa_flags = SA_RESTART };
+	struct sigaction look = { .sa_handler = on_look_again, .sa_flags = SA_RESTART };
 
 	for (size_t i = 0; i < ARRAY_LEN(deadly); i++) {
 		struct sigaction *old = &old_deadly[i];
@@ -219,7 +220,11 @@ static void hook_signals(void)
 	sigaction(SIGCONT, NULL, &old_cont);
 	hooked_cont = is_default(&old_cont);
 	if (hooked_cont)
-		sigaction(SIGCONT, &cont, NULL);
+		sigaction(SIGCONT, &look, NULL);
+	sigaction(SIGWINCH, NULL, &old_winch);
+	hooked_winch = is_default(&old_winch);
+	if (hooked_winch)
+		sigaction(SIGWINCH, &look, NULL);
 }
 
 /* Puts @old back if the handler is still @ours: the machine may have installed its own since. */
@@ -244,8 +249,10 @@ static void unhook_signals(void)
 	if (hooked_tstp)
 		unhook(SIGTSTP, on_tstp, &old_tstp);
 	if (hooked_cont)
-		unhook(SIGCONT, on_cont, &old_cont);
-	hooked_tstp = hooked_cont = false;
+		unhook(SIGCONT, on_look_again, &old_cont);
+	if (hooked_winch)
+		unhook(SIGWINCH, on_look_again, &old_winch);
+	hooked_tstp = hooked_cont = hooked_winch = false;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

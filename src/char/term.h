@@ -16,9 +16,9 @@
 
 /*
  * Names the terminal @fd (borrowed) and the alarm (alarm_set_fd()) to set when the process has been
- * continued after a stop. Installs handlers for the signals that end or stop a process; those whose
- * disposition is not the default stay as they are, except that a fault handler is called after
- * the terminal is restored. Does not touch the terminal.
+ * continued after a stop, or the terminal has got another size. Installs handlers for the signals
+ * that end or stop a process; those whose disposition is not the default stay as they are, except
+ * that a fault handler is called after the terminal is restored. Does not touch the terminal.
  */
 void term_open(int fd, int alarm_fd);
 

@@ -202,9 +202,22 @@ static void watch_room_changed(struct chardev *c)
 	chardev_room_changed(container_of(c, struct console_watch, in)->out);
 }
 
+static bool watch_connected(struct chardev *c)
+{
+	return chardev_connected(container_of(c, struct console_watch, in)->out);
+}
+
+static bool watch_window(struct chardev *c, struct chardev_window *ret)
+{
+	return chardev_window(container_of(c, struct console_watch, in)->out, ret);
+}
+
+/* No offer(): what a guest's console shows does not wait for its reader. */
 static const struct chardev_ops watch_ops = {
 	.write = watch_write,
 	.room_changed = watch_room_changed,
+	.connected = watch_connected,
+	.window = watch_window,
 };
 
 /* --- input passes through --------------------------------------------------------------------- */
@@ -231,10 +244,19 @@ static void watch_brk(void *dev)
 		w->in.client->brk(w->in.client_dev);
 }
 
+static void watch_changed(void *dev)
+{
+	struct console_watch *w = dev;
+
+	if (w->in.client && w->in.client->changed)
+		w->in.client->changed(w->in.client_dev);
+}
+
 static const struct chardev_client watch_client = {
 	.room = watch_room,
 	.receive = watch_receive,
 	.brk = watch_brk,
+	.changed = watch_changed,
 };
 
 void console_watch_init(struct console_watch *w, struct chardev *out,

@@ -33,6 +33,8 @@ struct vm {
 	struct port port;
 	_Atomic bool quit, stop;
 	bool deaf; /* the guest takes no input */
+	bool data; /* what is typed is data, unless somebody types it */
+	struct chardev_client watching;
 };
 
 static struct vm vm;
@@ -54,6 +56,26 @@ static void on_key(void *opaque, char c)
 
 	text[5] = c;
 	print(opaque, text);
+}
+
+/* chardev_client.changed: the guest tells of its window. */
+static void on_changed(void *dev)
+{
+	struct chardev_window w;
+	char text[32];
+
+	(void)dev;
+	if (!chardev_window(vm.con, &w))
+		return;
+	snprintf(text, sizeof(text), "<%ux%u>", w.cols, w.rows);
+	print(&vm, text);
+}
+
+static void watch_window(void)
+{
+	vm.watching = *vm.con->client;
+	vm.watching.changed = on_changed;
+	vm.con->client = &vm.watching;
 }
 
 /* The guest: echoes what it is sent in angle brackets, tells of breaks, and can crash the VMM. */
@@ -88,6 +110,7 @@ static int run_vm(void)
 		.key = on_key,
 		.keys_help = "Ctrl-A z        zap\r\n",
 		.opaque = &vm,
+		.terminal_only = vm.data,
 	};
 	uint64_t dropped;
 	pthread_t t;
@@ -97,6 +120,7 @@ static int run_vm(void)
 	if (!vm.loop || console_open("stdio", vm.loop, &ev, &vm.con, NULL) < 0)
 		return 1;
 	port_attach(&vm.port, vm.con);
+	watch_window();
 	if (console_start(vm.con, NULL) < 0 || loop_start_thread(vm.loop, NULL) < 0 ||
 	    thread_start(&t, "guest", guest, &vm, NULL) < 0)
 		return 2;
@@ -114,6 +138,12 @@ static int run_vm(void)
 static int run_deaf_vm(void)
 {
 	vm.deaf = true;
+	return run_vm();
+}
+
+static int run_data_vm(void)
+{
+	vm.data = true;
 	return run_vm();
 }
 
@@ -143,6 +173,49 @@ static void leave(struct session *s, pid_t job)
 		assert_int_equal(session_run(name##_body), 0);                                     \
 	}                                                                                          \
 	static void name##_body(struct session *s)
+
+/* --- what a port of data needs, and a console that has a window ------------------------------- */
+
+/* SIGWINCH: tty_ioctl(4), TIOCSWINSZ "a SIGWINCH signal is sent to the foreground process group".
+ */
+IN_SESSION(test_window)
+{
+	struct winsize w = { .ws_col = 80, .ws_row = 25 };
+	pid_t job;
+
+	ioctl(s->master, TIOCSWINSZ, &w);
+	job = start(s, true);
+	CHECK(session_sees(s, "hello\n"));
+	CHECK(session_raw(s));
+	w.ws_col = 100;
+	ioctl(s->master, TIOCSWINSZ, &w);
+	CHECK(session_sees(s, "<100x25>"));
+	w.ws_row = 40;
+	ioctl(s->master, TIOCSWINSZ, &w);
+	CHECK(session_sees(s, "<100x40>"));
+	leave(s, job);
+	CHECK(session_restored(s));
+}
+
+/* Data passes through a pipe unchanged; a person at a terminal can still leave. */
+IN_SESSION(test_data_has_no_keys)
+{
+	pid_t job = session_job(s, true, s->slave, s->slave, s->slave, run_data_vm);
+	int p[2];
+
+	CHECK(session_sees(s, "hello\n"));
+	leave(s, job);
+	session_forget(s);
+	CHECK(pipe(p) == 0);
+	job = session_job(s, true, p[0], s->slave, s->slave, run_data_vm);
+	CHECK(session_sees(s, "hello\r\n"));
+	CHECK(write(p[1], "a\001x\001b\001\001z", 8) == 8);
+	CHECK(session_sees(s, "<a><\001><x><\001><b><\001><\001><z>"));
+	kill(job, SIGKILL);
+	session_wait(job, false);
+	close(p[0]);
+	close(p[1]);
+}
 
 /* --- keys and modes --------------------------------------------------------------------------- */
 
@@ -642,7 +715,7 @@ static void test_names(void **state)
 		assert_null(c);
 		if (i < 4)
 			assert_string_equal(error_hint(e),
-					    "choose one of stdio, null, file:PATH, pty");
+					    "choose one of stdio, null, file:PATH, pty, unix:PATH");
 		assert_error(e, bad[i].says);
 	}
 	loop_destroy(l);
@@ -863,6 +936,8 @@ int main(void)
 		cmocka_unit_test(test_dispositions),
 		cmocka_unit_test(test_two),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_data_has_no_keys),
 		cmocka_unit_test(test_null),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_file_is_a_fifo),

@@ -36,7 +36,7 @@ static void room_changed(struct chardev *c)
 	source_room_changed(&container_of(c, struct rig, chr)->s);
 }
 
-static const struct chardev_ops ops = { null_write, room_changed };
+static const struct chardev_ops ops = { .write = null_write, .room_changed = room_changed };
 
 static void on_quit(void *opaque)
 {

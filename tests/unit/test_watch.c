@@ -239,7 +239,9 @@ static void port_brk(void *dev)
 
 static void test_input_passes(void **state)
 {
-	static const struct chardev_client client = { port_room, port_receive, port_brk };
+	static const struct chardev_client client = { .room = port_room,
+						      .receive = port_receive,
+						      .brk = port_brk };
 	struct port p = { 0 };
 	struct seen s;
 
