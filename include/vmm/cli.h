@@ -19,8 +19,16 @@ struct error;
 
 /* --- verbs (src/cli/verbs.c) ------------------------------------------------------------------ */
 
-enum verb_id { VERB_RUN, VERB_DOCTOR, VERB_COMPLETION, VERB_HELP, VERB_VERSION, VERB_INTERNAL };
-#define VERB_CNT 6
+enum verb_id {
+	VERB_RUN,
+	VERB_IMG,
+	VERB_DOCTOR,
+	VERB_COMPLETION,
+	VERB_HELP,
+	VERB_VERSION,
+	VERB_INTERNAL
+};
+#define VERB_CNT 7
 
 struct verb {
 	const char *name;
@@ -48,14 +56,15 @@ const struct verb *verb_find(const char *name, struct error **errp);
 struct fact {
 	const char *name, *text;
 };
-extern const struct fact exit_statuses[], console_keys[], environment[], files[];
-extern const unsigned exit_status_cnt, console_key_cnt, environment_cnt, file_cnt;
+extern const struct fact exit_statuses[], console_keys[], signals[], environment[], files[];
+extern const unsigned exit_status_cnt, console_key_cnt, signal_cnt, environment_cnt, file_cnt;
 
 /*
  * What main() calls for each verb; argv[0] is the verb. Returns the exit status; if *errp is set,
  * main() prints it. stdout is flushed and checked by main().
  */
 int cmd_run(int argc, char **argv, struct error **errp);
+int cmd_img(int argc, char **argv, struct error **errp);
 int cmd_doctor(int argc, char **argv, struct error **errp);
 int cmd_completion(int argc, char **argv, struct error **errp);
 int cmd_help(int argc, char **argv, struct error **errp);
@@ -96,6 +105,11 @@ void docs_man(FILE *f);
 void docs_markdown(FILE *f);
 /* @shell is "bash", "zsh" or "fish". */
 int completion_print(const char *shell, FILE *f, struct error **errp) __must_check;
+
+/* --- img (src/cli/img.c) --------------------------------------------------------------------- */
+
+extern const struct opt img_options[];
+extern const unsigned img_option_cnt;
 
 /* --- doctor (src/cli/doctor.c) ---------------------------------------------------------------- */
 

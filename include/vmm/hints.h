@@ -3,9 +3,14 @@
 #ifndef VMM_HINTS_H
 #define VMM_HINTS_H
 
+#include "vmm/base.h"
+
+struct vm_config;
+
 struct boot_hint {
-	const char *text; /* "console=ttyS0" */
-	const char *why;  /* half a sentence, for the manual */
+	const char *text;                          /* "console=ttyS0" */
+	const char *why;                           /* half a sentence, for the manual */
+	bool (*wanted)(const struct vm_config *c); /* NULL: always */
 };
 
 /* In the order in which they are given (src/machine/hints.c). */

@@ -19,6 +19,7 @@ struct opt;
 #define OPT_INTEGER 2u
 #define OPT_REAL    4u
 #define OPT_BOOL    8u
+#define OPT_OBJECT  16u /* the type has object_text() */
 
 /* What a shell should offer when the value is completed. The words of a row are always offered. */
 enum opt_completes { OPT_WORDS, OPT_FILES, OPT_DIRS };
@@ -36,12 +37,20 @@ struct opt_type {
 	int (*set)(void *field, const struct opt *o, const char *text, struct error **errp);
 	/* The field as JSON, a new reference; NULL: it is not set (or memory ran out). */
 	struct json_t *(*get)(const void *field, const struct opt *o);
+	/* An object of a file as the text that means the same; the caller frees. NULL: @errp says
+	 * why. With OPT_OBJECT. */
+	char *(*object_text)(const struct json_t *object, struct error **errp);
+	/* Whether get() has something to say. NULL: it is a string, or a struct str_list. */
+	bool (*is_set)(const void *field);
 	/* Forgets what a repeating field holds: a new source of values begins. NULL:
 	 * nothing to do. */
 	void (*clear)(void *field, const struct opt *o);
 };
 
-/* A value that has a name, or a form that a value may take. */
+/*
+ * A value that has a name, or a form that a value may take. One that begins with a comma is what
+ * may follow a value.
+ */
 struct opt_word {
 	const char *word;
 	int value; /* of an enum; else unused */

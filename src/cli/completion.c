@@ -62,6 +62,12 @@ static int offered_len(const char *word)
 	return strchr(word, ':') ? word_len(word) : (int)strlen(word);
 }
 
+/* What may be offered as a value: not what follows one. */
+static const struct opt_word *value_words(const struct opt *o)
+{
+	return o->words && *o->words->word != ',' ? o->words : NULL;
+}
+
 /* @s in single quotes, for any of the three shells: ' becomes '\''. */
 static void put_quoted(FILE *f, const char *s, const char *extra)
 {
@@ -96,8 +102,15 @@ static void bash_value(const struct verb *v, const struct opt *o, FILE *f)
 	if (o->letter)
 		fprintf(f, "|%s:-%c", v->name, o->letter);
 	fputs(") words='", f);
-	for (const struct opt_word *w = o->words; w && w->word; w++)
+	for (const struct opt_word *w = value_words(o); w && w->word; w++)
 		fprintf(f, "%s%.*s", w == o->words ? "" : " ", offered_len(w->word), w->word);
+	if (o->words && !value_words(o)) {
+		fputs("'; behind='", f);
+		for (const struct opt_word *w = o->words; w->word; w++)
+			fprintf(f, "%s%.*s", w == o->words ? "" : " ",
+				(int)strcspn(w->word, "=") + (strchr(w->word, '=') != NULL) - 1,
+				w->word + 1);
+	}
 	fprintf(f, "'; action='%s'; value=1 ;;\n", bash_action(o->type->completes));
 }
 
@@ -126,7 +139,7 @@ static void print_bash(FILE *f)
 	fputs("# bash completion for trapeze\n"
 	      "_trapeze()\n{\n"
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	      "\tlocal verb=${COMP_WORDS[1]} words='' plain='' action='' value=''\n"
+	      "\tlocal verb=${COMP_WORDS[1]} words='' plain='' action='' value='' behind='' word\n"
 	      "\tCOMPREPLY=()\n"
 	      "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
 	      "\t\tCOMPREPLY=($(compgen -W '",
@@ -163,6 +176,12 @@ static void print_bash(FILE *f)
 	}
 	/* Options are offered once a dash is typed; until then files and words. */
 	fputs("\tesac; case $cur in -*) action='' ;; *) words=$plain ;; esac; fi\n"
+	      /* Behind a comma come the keys, in front of which the shell keeps what is there. */
+	      "\tcase $behind,$cur in\n"
+	      "\t,*) ;;\n"
+	      "\t*,*,*) action=''; for word in $behind; do words=\"$words ${cur%,*},$word\"; done; "
+	      "compopt -o nospace 2>/dev/null ;;\n"
+	      "\tesac\n"
 	      "\tlocal IFS=$' \\t\\n'\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	      "\tif [ -n \"$action\" ]; then\n"
@@ -187,9 +206,9 @@ static void zsh_value(const struct opt *o, FILE *f)
 		fputc(*p, f);
 	}
 	fputc(':', f);
-	if (!o->words && o->type->completes == OPT_WORDS)
+	if (!value_words(o) && o->type->completes == OPT_WORDS)
 		return;
-	if (!o->words) {
+	if (!value_words(o)) {
 		fputs(o->type->completes == OPT_DIRS ? "_files -/" : "_files", f);
 		return;
 	}
@@ -248,7 +267,9 @@ static void zsh_verb(const struct verb *v, FILE *f)
 		fputs(")' \\\n", f);
 	}
 	fprintf(f, "\t\t\t%s\n\t\t;;\n",
-		v->completes == OPT_FILES ? "'1:kernel:_files'" : "&& return 0");
+		v->completes != OPT_FILES ? "&& return 0"
+		: v->words                ? "'*:file:_files'"
+					  : "'1:kernel:_files'");
 }
 
 static void print_zsh(FILE *f)
@@ -305,7 +326,7 @@ static void fish_option(const struct verb *v, const struct opt *o, FILE *f)
 				fputs(" -f", f);
 			else
 				fputs(" -F", f);
-			if (o->words) {
+			if (value_words(o)) {
 				fputs(" -a '", f);
 				for (const struct opt_word *w = o->words; w->word; w++)
 					fprintf(f, "%s%.*s", w == o->words ? "" : " ",

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/disk_option.h"
+#include "cli/virtio_option.h"
 #include "vmm/cli.h"
 #include "vmm/cpuid.h"
 #include "vmm/error.h"
@@ -53,6 +55,10 @@ void config_free(struct vm_config *c)
 	free(c->boot.cache_dir);
 	free(c->cpu.model);
 	free(c->mem.path);
+	disk_list_free(&c->disks);
+	free(c->virtio.console);
+	port_list_free(&c->virtio.ports);
+	pmem_list_free(&c->virtio.pmem);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		free(c->serial[i]);
 	free(c->debugcon);
@@ -230,6 +236,46 @@ static int check_board(struct vm_config *c, struct error **errp)
 	return 0;
 }
 
+/* --- disks ------------------------------------------------------------------------------------ */
+
+static int check_disks(const struct vm_config *c, struct error **errp)
+{
+	if (c->disks.cnt && c->board.pci == PCI_OFF && c->board.transport == VIRTIO_TRANSPORT_PCI) {
+		err_set(errp, EINVAL,
+			"disk '%s' (-d) sits on the PCI bus, which --pci off takes away",
+			c->disks.v[0].blk.path);
+		err_hint(errp, "--virtio mmio puts virtio devices at addresses of their own");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* --- virtio ----------------------------------------------------------------------------------- */
+
+/* What the first virtio device of a configuration is, for messages; NULL: there is none. */
+static const char *first_virtio(const struct vm_config *c)
+{
+	if (config_has_console(c))
+		return "--console";
+	if (c->virtio.ports.cnt)
+		return "--port";
+	if (c->virtio.pmem.cnt)
+		return "--pmem";
+	return c->virtio.rng == RNG_ON ? "--rng on" : NULL;
+}
+
+static int check_virtio(const struct vm_config *c, struct error **errp)
+{
+	const char *what = first_virtio(c);
+
+	if (what && c->board.pci == PCI_OFF && c->board.transport == VIRTIO_TRANSPORT_PCI) {
+		err_set(errp, EINVAL, "%s sits on the PCI bus, which --pci off takes away", what);
+		err_hint(errp, "--virtio mmio puts virtio devices at addresses of their own");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int config_check(struct vm_config *c, struct error **errp)
 {
 	int ret = check_boot(c, errp);
@@ -244,6 +290,10 @@ int config_check(struct vm_config *c, struct error **errp)
 		ret = check_memory(c, errp);
 	if (!ret)
 		ret = check_board(c, errp);
+	if (!ret)
+		ret = check_disks(c, errp);
+	if (!ret)
+		ret = check_virtio(c, errp);
 	return ret;
 }
 
@@ -260,5 +310,9 @@ const char *run_summary(const struct vm_config *c, char *buf, size_t len)
 	str_add(&s, ", kernel '%s'", c->boot.kernel ? c->boot.kernel : "");
 	for (unsigned i = 0; i < c->boot.initrd.cnt; i++)
 		str_add(&s, ", initrd '%s'", c->boot.initrd.v[i]);
+	for (unsigned i = 0; i < c->disks.cnt; i++)
+		str_add(&s, ", disk '%s'", c->disks.v[i].blk.path);
+	for (unsigned i = 0; i < c->virtio.pmem.cnt; i++)
+		str_add(&s, ", pmem '%s'", c->virtio.pmem.v[i].path);
 	return str_escape(s.s ? s.s : "", s.len, buf, len);
 }

@@ -327,7 +327,8 @@ static void write_config(const struct notation *n, FILE *f)
 		f, "A file for --config is a JSON object whose keys are the names under \"In a "
 		   "file\" above, nested at the dots. Values follow the grammar of the command "
 		   "line: a size is \"512M\" or the number 512, a switch true or false, an option "
-		   "that adds up an array. A key that does not exist, a key given twice and a "
+		   "that adds up an array. A disk is a string or an object. A key that does not "
+		   "exist, a key given twice and a "
 		   "value of the wrong type are errors. --config may be repeated, later files "
 		   "win; options on the command line win over all files. --dump-config prints "
 		   "all settings in this form.");
@@ -338,7 +339,8 @@ static void write_config(const struct notation *n, FILE *f)
 		      "    \"cmdline\": \"console=ttyS0\"\n"
 		      "  },\n"
 		      "  \"cpu\": { \"count\": 2 },\n"
-		      "  \"memory\": { \"size\": \"1.5G\" }\n"
+		      "  \"memory\": { \"size\": \"1.5G\" },\n"
+		      "  \"disks\": [\"root.img\", { \"path\": \"data.qcow2\", \"ro\": true }]\n"
 		      "}");
 }
 
@@ -358,10 +360,12 @@ static void write_all(const struct notation *n, FILE *f)
 	write_config(n, f);
 	write_facts(n, f, "Keys on the console", console_keys, console_key_cnt);
 	write_facts(n, f, "Exit status", exit_statuses, exit_status_cnt);
+	write_facts(n, f, "Signals", signals, signal_cnt);
 	write_facts(n, f, "Environment", environment, environment_cnt);
 	write_facts(n, f, "Files", files, file_cnt);
 	n->section(f, "Examples");
 	n->example(f, "trapeze run -k vmlinuz -i initrd.img -p console=ttyS0\n"
+		      "trapeze run -k vmlinuz -d disk.img -p \"console=ttyS0 root=/dev/vda1\"\n"
 		      "trapeze run -c 4 -m 2G --timeout 60 --no-reboot vmlinuz\n"
 		      "trapeze run --config vm.json -m 1G --dump-config\n"
 		      "trapeze doctor --need hardware-kvm");

@@ -107,6 +107,8 @@ static unsigned kind_bit(const json_t *v)
 	case JSON_TRUE:
 	case JSON_FALSE:
 		return OPT_BOOL;
+	case JSON_OBJECT:
+		return OPT_OBJECT;
 	default:
 		return 0;
 	}
@@ -120,13 +122,19 @@ static int wrong_kind(const struct opt *o, const json_t *v, struct error **errp)
 /* Stores a scalar by way of its text. */
 static int store(const struct opt *o, const json_t *v, void *base, struct error **errp)
 {
+	_cleanup_free_ char *object = NULL;
 	char number[48];
 	const char *text = number;
 	int ret;
 
 	if (!(kind_bit(v) & o->type->json))
 		return wrong_kind(o, v, errp);
-	if (json_is_string(v))
+	if (json_is_object(v)) {
+		object = o->type->object_text(v, errp);
+		if (!object)
+			return err_wrap(errp, "%s", o->path);
+		text = object;
+	} else if (json_is_string(v))
 		text = json_string_value(v);
 	else if (json_is_boolean(v))
 		text = json_is_true(v) ? "on" : "off";
@@ -259,6 +267,8 @@ static int put_path(json_t *root, const char *path, json_t *v)
 /* A text that is no UTF-8 has no JSON form; get() says NULL for it as for an unset one. */
 static bool is_unset(const struct opt *o, const void *base)
 {
+	if (o->type->is_set)
+		return !o->type->is_set(opt_cfield(o, base));
 	if (o->type->json != OPT_STRING || o->type == &opt_enum)
 		return true;
 	if (o->type->is_list)

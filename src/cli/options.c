@@ -6,49 +6,24 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/disk_option.h"
+#include "cli/stream_option.h"
+#include "cli/virtio_option.h"
 #include "vmm/cli.h"
 #include "vmm/error.h"
 #include "vmm/json.h"
 #include "vmm/log.h"
 #include "vmm/parse.h"
 
-/* --- where a byte stream goes: "stdio", "file:PATH" ... --------------------------------------- */
-
-static const struct opt_word stream_words[] = {
-	{ "stdio", 0, "standard input and output; a second user shares the output" },
-	{ "file:PATH", 0, "output goes to PATH, emptied first; no input" },
-	{ "pty", 0, "a new pseudo-terminal, whose name is logged (-v)" },
-	{ "null", 0, "output is dropped, no input" },
-	{ "none", 0, "the guest does not have this port" },
-	{ 0 },
-};
-
-static int check_stream(const char *s, struct error **errp)
-{
-	static const char *const names[] = { "stdio", "file:", "pty", "null", "none" };
-	const char *near;
-
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		if (i != 1 && !strcmp(s, names[i]))
-			return 0;
-	}
-	if (!strncmp(s, "file:", 5)) {
-		if (s[5])
-			return 0;
-		return err_set(errp, EINVAL, "'file:' lacks the name of the file: file:PATH");
-	}
-	near = nearest(s, names, ARRAY_LEN(names));
-	if (near)
-		return err_set(errp, EINVAL, "'%s' is unknown; did you mean '%s'?", s, near);
-	return err_set(errp, EINVAL, "'%s' is unknown: use stdio, file:PATH, pty, null or none", s);
-}
+/* --- serial ports, debug console ---------------------------------------------------------------
+ */
 
 /* The first use sets COM1, the next COM2 and so on: @field is vm_config.serial. */
 static int set_serial(void *field, const struct opt *o, const char *text, struct error **errp)
 {
 	char **port = field;
 	unsigned n = 0;
-	int ret = check_stream(text, errp);
+	int ret = stream_check(text, errp);
 
 	if (ret < 0)
 		return ret;
@@ -104,7 +79,7 @@ static const struct opt_type opt_serial = {
 
 static int set_debugcon(void *field, const struct opt *o, const char *text, struct error **errp)
 {
-	int ret = check_stream(text, errp);
+	int ret = stream_check(text, errp);
 
 	if (!ret)
 		ret = opt_text.set(field, o, text, errp);
@@ -199,6 +174,19 @@ static const struct opt_word irqchip_words[] = {
 	{ 0 },
 };
 
+static const struct opt_word pci_words[] = {
+	{ "auto", PCI_AUTO, "when something sits on it" },
+	{ "on", PCI_ON, "always" },
+	{ "off", PCI_OFF, "never" },
+	{ 0 },
+};
+
+static const struct opt_word transport_words[] = {
+	{ "pci", VIRTIO_TRANSPORT_PCI, "functions of the PCI bus" },
+	{ "mmio", VIRTIO_TRANSPORT_MMIO, "registers at addresses of their own, told by ACPI" },
+	{ 0 },
+};
+
 static const struct opt_word level_words[] = {
 	{ "error", LOG_ERR, "what made it fail" },
 	{ "warn", LOG_WARN, "and what is odd" },
@@ -279,16 +267,41 @@ const struct opt run_options[] = {
 	  .help = "Give the guest an MP table too" },
 	{ "Board", "board.fdt", "fdt", NULL, 0, NULL, &opt_switch, AT(config.board.fdt),
 	  .help = "Give the guest no device tree" },
+	{ "Board", "board.pci", "pci", NULL, 0, "WHEN", &opt_enum, AT(config.board.pci), pci_words,
+	  .help = "Whether there is a PCI bus" },
+	{ "Board", "board.virtio", "virtio", NULL, 0, "TRANSPORT", &opt_enum,
+	  AT(config.board.transport), transport_words,
+	  .help = "How the guest reaches virtio devices" },
+	{ "Board", "board.packed", "packed", NULL, 0, NULL, &opt_switch, AT(config.board.packed),
+	  .help = "Offer packed virtqueues too" },
+	{ "Board", "board.rng", "rng", NULL, 0, "WHEN", &opt_enum, AT(config.virtio.rng), rng_words,
+	  .help = "Whether there is a virtio entropy device" },
 	{ "Board", "board.debug-exit", "debug-exit", NULL, 0, "PORT", &opt_port,
 	  AT(config.debug_exit_port), .range = { 1, 0xfffc, 0 },
 	  .help = "Port where the guest ends the run: writing V exits with (V << 1) | 1; 'none': "
 		  "no such port" },
+
+	{ "Disks", "disks", "disk", NULL, 'd', "PATH[,KEY=VALUE]...", &opt_disks, AT(config.disks),
+	  disk_words,
+	  .help = "A disk, the next of /dev/vda, /dev/vdb and so on: an image or a block device; a "
+		  "comma in its name is written twice" },
+	{ "Disks", "pmem", "pmem", NULL, 0, "PATH[,KEY[=VALUE]]...", &opt_pmems,
+	  AT(config.virtio.pmem), pmem_words,
+	  .help = "A file that the guest has as memory, the next of /dev/pmem0, /dev/pmem1 and so "
+		  "on; for a root file system: root=/dev/pmem0 rootflags=dax" },
 
 	{ "Console", "console.serial", "serial", NULL, 0, "WHERE", &opt_serial, AT(config.serial),
 	  stream_words, .fallback = "stdio, others none",
 	  .help = "Where a serial port leads; the first use is COM1, the next COM2, up to COM4" },
 	{ "Console", "console.debugcon", "debugcon", NULL, 0, "WHERE", &opt_debugcon,
 	  AT(config.debugcon), .help = "Where port 0xe9 leads, as for --serial" },
+	{ "Console", "console.virtio", "console", NULL, 0, "WHERE", &opt_stream,
+	  AT(config.virtio.console), .fallback = "none",
+	  .help = "Where a virtio console (hvc0 in Linux) leads, as for --serial" },
+	{ "Console", "console.ports", "port", NULL, 0, "NAME=WHERE", &opt_ports,
+	  AT(config.virtio.ports),
+	  .help = "A byte stream to the guest (/dev/virtio-ports/NAME in Linux), which loses "
+		  "nothing and waits instead; WHERE is as for --serial" },
 
 	{ "Ending", "end.reboot", "reboot", NULL, 0, NULL, &opt_inverted, AT(config.end.no_reboot),
 	  .help = "End when the guest resets instead of restarting it" },
@@ -335,7 +348,10 @@ _Static_assert(sizeof(enum boot_protocol) == sizeof(int) &&
 		       sizeof(enum irqchip_mode) == sizeof(int) &&
 		       sizeof(enum ram_pages) == sizeof(int) &&
 		       sizeof(enum ram_backing) == sizeof(int) &&
-		       sizeof(enum msr_policy) == sizeof(int) && sizeof(unsigned) == sizeof(int),
+		       sizeof(enum msr_policy) == sizeof(int) &&
+		       sizeof(enum pci_presence) == sizeof(int) &&
+		       sizeof(enum virtio_transport) == sizeof(int) &&
+		       sizeof(unsigned) == sizeof(int),
 	       "opt_enum stores an int");
 
 struct opt_set run_option_set(void)

@@ -102,6 +102,8 @@ static int run_machine(const struct run_args *a, struct error **errp)
 		if (!a->config.quiet)
 			fputs("trapeze: dry run: the machine could be built, nothing was run\n",
 			      stderr);
+		/* Images are closed, so that whoever comes next finds them unlocked. */
+		m = machine_destroy(m);
 		return STATUS_OK;
 	}
 	if (machine_run(m, &v, errp) < 0) {

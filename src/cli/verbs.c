@@ -15,8 +15,22 @@ static const struct opt_word shell_words[] = {
 };
 
 static const struct opt_word verb_words[] = {
-	{ "run", 0, NULL },  { "doctor", 0, NULL },  { "completion", 0, NULL },
-	{ "help", 0, NULL }, { "version", 0, NULL }, { 0 },
+	{ "run", 0, NULL },
+	{ "img", 0, NULL },
+	{ "doctor", 0, NULL },
+	{ "completion", 0, NULL },
+	{ "help", 0, NULL },
+	{ "version", 0, NULL },
+	{ 0 },
+};
+
+static const struct opt_word img_words[] = {
+	{ "create", 0, "a new image" },
+	{ "info", 0, "what an image is" },
+	{ "check", 0, "whether it is sound" },
+	{ "resize", 0, "another size" },
+	{ "convert", 0, "a copy in another format" },
+	{ 0 },
 };
 
 static const struct opt_word internal_words[] = {
@@ -39,6 +53,29 @@ const struct verb verbs[VERB_CNT] = {
 			"how. -q leaves out both.",
 		.opt = run_options,
 		.opt_cnt = &run_option_cnt,
+		.completes = OPT_FILES,
+	},
+	[VERB_IMG] = {
+		.name = "img",
+		.args = "create|info|check|resize|convert FILE [OPTION...]",
+		.summary = "make, describe, check and change disk images",
+		.description =
+			"create FILE SIZE: makes an image, qcow2 unless -f says raw. With -b, SIZE may be "
+			"left out: it is the backing file's.\n\n"
+			"info FILE: says what the image is, without a look at what is in it.\n\n"
+			"check FILE: compares what a qcow2 image refers to with its reference counts. "
+			"Exits with 0 if nothing is wrong (any more), 3 if clusters are leaked, which "
+			"costs space and nothing else, 4 if the image contradicts itself, and 1 if it "
+			"could not be checked.\n\n"
+			"resize FILE SIZE: makes the disk SIZE large; +SIZE is relative, and so is -SIZE, "
+			"which is written after \"--\". "
+			"A disk gets smaller only with --shrink.\n\n"
+			"convert FILE NEW-FILE: copies the disk to a new image, qcow2 unless -O says raw. "
+			"Zeros take no space. NEW-FILE appears when it is complete.\n\n"
+			"An image that is in use by a guest, here or in QEMU, is locked and not touched.",
+		.opt = img_options,
+		.opt_cnt = &img_option_cnt,
+		.words = img_words,
 		.completes = OPT_FILES,
 	},
 	[VERB_DOCTOR] = {
@@ -113,6 +150,14 @@ const struct fact console_keys[] = {
 	{ "Ctrl-A Ctrl-A", "send one Ctrl-A to the guest" },
 };
 const unsigned console_key_cnt = ARRAY_LEN(console_keys);
+
+const struct fact signals[] = {
+	{ "SIGTERM", "press the power button, if the guest listens to it; a second one, or ten "
+		     "seconds, ends the guest" },
+	{ "SIGINT, SIGHUP, SIGQUIT", "end the guest" },
+	{ "SIGUSR1", "look at the sizes of disks again, and tell the guest of those that changed" },
+};
+const unsigned signal_cnt = ARRAY_LEN(signals);
 
 const struct fact environment[] = {
 	{ "XDG_CACHE_HOME", "where the cache of unpacked kernels is; ~/.cache if not set" },

@@ -33,6 +33,8 @@ static void describe_memory(struct machine *m)
 	add_range(b, LAYOUT_MPTABLE, LAYOUT_LOW_END, BOARD_RESERVED);
 	add_range(b, LAYOUT_BIOS, LAYOUT_BIOS_END, BOARD_RESERVED);
 	add_range(b, LAYOUT_HIGH, low, BOARD_RAM);
+	if (machine_wants_pci(m->config))
+		add_range(b, LAYOUT_ECAM, LAYOUT_ECAM + LAYOUT_ECAM_LEN, BOARD_RESERVED);
 	add_range(b, LAYOUT_KVM_IDENT, LAYOUT_KVM_END, BOARD_RESERVED);
 	add_range(b, LAYOUT_RAM_HIGH, LAYOUT_RAM_HIGH + (m->config->mem.size - low), BOARD_RAM);
 }
@@ -54,13 +56,12 @@ static int place_memory(struct machine *m, struct error **errp)
 
 /* How many bits of guest-physical address the CPUs have decides how much memory
  * they can be given. */
-static int check_address_width(struct machine *m, struct cpuid_table *cpuid, struct error **errp)
+static int check_address_width(struct machine *m, unsigned bits, struct error **errp)
 {
-	const struct cpuid_leaf *l = cpuid_find(cpuid, 0x80000008, 0);
-	unsigned bits = l ? l->eax & 0xff : 36;
 	uint64_t size = m->config->mem.size, max;
 	char is[24], can[24];
 
+	m->address_bits = bits;
 	if (bits >= 64)
 		return 0;
 	max = bits <= 32 ? LAYOUT_RAM_LOW_MAX : BIT64(bits) - LAYOUT_RAM_HIGH + LAYOUT_RAM_LOW_MAX;
@@ -110,7 +111,9 @@ int machine_place_memory(struct machine *m, struct cpuid_table *cpuid, struct er
 				  .path = c->mem.path,
 				  .prefault = c->mem.prefault,
 				  .mergeable = c->mem.mergeable };
-	int r = check_address_width(m, cpuid, errp);
+	const struct cpuid_leaf *l = cpuid_find(cpuid, 0x80000008, 0);
+	unsigned bits = l ? l->eax & 0xff : 36;
+	int r = check_address_width(m, bits, errp);
 
 	if (r >= 0)
 		r = check_host_memory(c, errp);
@@ -119,7 +122,8 @@ int machine_place_memory(struct machine *m, struct cpuid_table *cpuid, struct er
 	if (r < 0)
 		return r;
 	gm_notify_loss(m->gm, m->ram_lost.fd);
-	return place_memory(m, errp);
+	r = place_memory(m, errp);
+	return r < 0 ? r : machine_place_pmem(m, bits, errp);
 }
 
 int machine_dump_dtb(struct machine *m, struct error **errp)

@@ -12,16 +12,35 @@
 #include "machine/machine_internal.h"
 #include "vmm/str.h"
 
+static bool no_pci(const struct vm_config *c)
+{
+	return !machine_wants_pci(c);
+}
+
+static bool has_hvc_alone(const struct vm_config *c)
+{
+	return config_has_console(c) && (!c->serial[0] || !strcmp(c->serial[0], "none"));
+}
+
+static bool has_no_hvc_alone(const struct vm_config *c)
+{
+	return !has_hvc_alone(c);
+}
+
 /* The reason is part of the table: the manual prints it. */
 const struct boot_hint boot_hints[] = {
-	{ "console=ttyS0", "the serial port is the console" },
-	{ "cryptomgr.notests", "crypto self-tests cost more than the rest of the boot" },
-	{ "tsc=reliable", "KVM keeps the TSC stable; no watchdog clock is needed" },
-	{ "no_timer_check", "the timer interrupt is wired as ACPI says" },
-	{ "i8042.noaux", "there is no mouse" },
-	{ "i8042.nomux", "there is no multiplexer of mice" },
-	{ "8250.nr_uarts=4", "there are at most four serial ports" },
-	{ "random.trust_cpu=on", "RDRAND seeds the random pool at once" },
+	{ "console=ttyS0", "the serial port is the console", has_no_hvc_alone },
+	{ "console=hvc0", "without a serial port: the virtio console is", has_hvc_alone },
+	{ "cryptomgr.notests", "crypto self-tests cost more than the rest of the boot", NULL },
+	{ "tsc=reliable", "KVM keeps the TSC stable; no watchdog clock is needed", NULL },
+	{ "no_timer_check", "the timer interrupt is wired as ACPI says", NULL },
+	{ "i8042.noaux", "there is no mouse", NULL },
+	{ "i8042.nomux", "there is no multiplexer of mice", NULL },
+	{ "8250.nr_uarts=4", "there are at most four serial ports", NULL },
+	{ "random.trust_cpu=on", "RDRAND seeds the random pool at once", NULL },
+	{ "pci=off", "without a PCI bus: there is none to look for", no_pci },
+	{ "pci=noearly", "with a PCI bus: no chipset here needs help before its driver comes",
+	  machine_wants_pci },
 };
 const unsigned boot_hint_cnt = ARRAY_LEN(boot_hints);
 
@@ -76,14 +95,29 @@ static bool user_says(const char *cmdline, const char *hint)
 	return false;
 }
 
+char *hints_prepend(const struct vm_config *c, const struct boot_info *info, const char *param,
+		    const char *cmdline)
+{
+	const char *user = c->boot.cmdline ? c->boot.cmdline : "";
+	struct str b = { 0 };
+
+	if (c->boot.hints && info->linux_kernel && !user_says(user, param))
+		str_add(&b, "%s ", param);
+	str_add(&b, "%s", cmdline);
+	return str_take(&b);
+}
+
 char *hints_apply(const struct vm_config *c, const struct boot_info *info)
 {
 	const char *user = c->boot.cmdline ? c->boot.cmdline : "";
 	struct str b = { 0 };
 
-	for (unsigned i = 0; c->boot.hints && info->linux_kernel && i < boot_hint_cnt; i++)
-		if (!user_says(user, boot_hints[i].text))
-			str_add(&b, "%s ", boot_hints[i].text);
+	for (unsigned i = 0; c->boot.hints && info->linux_kernel && i < boot_hint_cnt; i++) {
+		const struct boot_hint *h = &boot_hints[i];
+
+		if ((!h->wanted || h->wanted(c)) && !user_says(user, h->text))
+			str_add(&b, "%s ", h->text);
+	}
 	str_add(&b, "%s", user);
 	return str_take(&b);
 }

@@ -22,17 +22,26 @@
 #define LAYOUT_HIGH        0x100000u
 /* RAM below 4 GiB ends here at most; the rest goes above 4 GiB. */
 #define LAYOUT_RAM_LOW_MAX UINT64_C(0xc0000000)
-/* PCI configuration space, when there is PCI: 256 MiB. */
-#define LAYOUT_ECAM       UINT64_C(0xc0000000)
-#define LAYOUT_MMIO_START UINT64_C(0xd0000000)
-#define LAYOUT_MMIO_END   UINT64_C(0xfec00000)
-#define LAYOUT_IOAPIC     UINT64_C(0xfec00000)
-#define LAYOUT_LAPIC      UINT64_C(0xfee00000)
+/* PCI configuration space, when there is PCI: one bus; there is room for all 256. */
+#define LAYOUT_ECAM     UINT64_C(0xc0000000)
+#define LAYOUT_ECAM_LEN MIB
+/* Where BARs may be, and what is left of the hole below the IOAPIC for virtio over MMIO. */
+#define LAYOUT_MMIO_START      UINT64_C(0xd0000000)
+#define LAYOUT_VIRTIO_MMIO     UINT64_C(0xfe000000)
+#define LAYOUT_VIRTIO_MMIO_LEN (64 * KIB)
+#define LAYOUT_MMIO_END        UINT64_C(0xfec00000)
+#define LAYOUT_IOAPIC          UINT64_C(0xfec00000)
+#define LAYOUT_LAPIC           UINT64_C(0xfee00000)
 /* KVM's own pages on hosts without unrestricted guest: 1 + 3 pages. */
 #define LAYOUT_KVM_IDENT UINT64_C(0xfffbc000)
 #define LAYOUT_KVM_TSS   UINT64_C(0xfffbd000)
 #define LAYOUT_KVM_END   UINT64_C(0xfffc0000)
 #define LAYOUT_RAM_HIGH  UINT64_C(0x100000000)
+/*
+ * BARs above RAM: from the middle of the CPU's physical addresses on, a quarter of them; on CPUs
+ * with more than 40 bits as if it were 40, which guests of any age can map.
+ */
+#define LAYOUT_PCI_HIGH_BITS 40u
 
 /* --- I/O ports -------------------------------------------------------------------------------- */
 
@@ -56,7 +65,11 @@
 #define PORT_PM1_EVT   0x600u
 #define PORT_PM1_CNT   0x604u
 #define PORT_PM_TMR    0x608u
-#define PORT_RESET     0xcf9u
+#define PORT_PCI_ADDR  0xcf8u
+#define PORT_RESET     0xcf9u /* inside PORT_PCI_ADDR's dword */
+#define PORT_PCI_DATA  0xcfcu
+#define PORT_PCI_IO    0x1000u /* from here on, BARs may be */
+#define PORT_END       0x10000u
 
 /* --- global system interrupts (ISA numbers; the PIT's is pin 2 of the IOAPIC) ----------------- */
 
@@ -67,6 +80,11 @@
 #define IRQ_RTC  8u
 #define IRQ_SCI  9u
 #define IRQ_AUX  12u
+
+/* Level-triggered and shared. Where there is no APIC, the ISA interrupts stand in for the rest. */
+#define GSI_PCI         16u /* INTA# to INTD# of slot 0: 16 to 19 */
+#define IRQ_PCI         10u /* the same: 10 and 11, in turns */
+#define GSI_VIRTIO_MMIO 20u /* to 23 */
 
 /* --- values the guest is told by ACPI ------------------------------------------------------ */
 

@@ -231,9 +231,14 @@ static int start_devices(struct machine *m, struct error **errp)
 	for (struct device *d = m->devices; d; d = d->next)
 		if (d->ops->start && d->ops->start(d, errp) < 0)
 			return err_wrap(errp, "starting %s", d->id);
+	/* Who gets standard input is who names it; COM1 does so by default, and comes last. */
+	if (virtio_console_start(m, errp) < 0)
+		return err_wrap(errp, "starting the virtio console");
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		if (m->serial[i].host && console_start(m->serial[i].host, errp) < 0)
 			return err_wrap(errp, "starting serial%u", i);
+	if (iothreads_start(m, errp) < 0)
+		return err_wrap(errp, "starting I/O threads");
 	/*
 	 * Consoles and chip timers are light work: they share the main thread. What waits for its
 	 * loop from a vCPU, as a disk's reset does, must not: it gets a thread of its own.
@@ -253,9 +258,12 @@ static void stop_devices(struct machine *m)
 		pthread_join(m->cache_thread, NULL);
 	m->filling = false;
 	loop_stop(m->io_loop);
+	virtio_console_finish(m);
 	for (struct device *d = m->devices; d; d = d->next)
 		if (d->ops->stop)
 			d->ops->stop(d);
+	iothreads_stop(m);
+	sum += virtio_console_close(m, OUTPUT_PATIENCE_MS);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++) {
 		m->serial[i].host = console_close(m->serial[i].host, OUTPUT_PATIENCE_MS, &dropped);
 		sum += dropped;
@@ -344,6 +352,7 @@ static void close_consoles(struct machine *m)
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		m->serial[i].host = console_close(m->serial[i].host, 0, NULL);
 	m->debugcon = console_close(m->debugcon, 0, NULL);
+	virtio_console_close(m, 0);
 }
 
 struct machine *machine_destroy(struct machine *m)
@@ -360,8 +369,10 @@ struct machine *machine_destroy(struct machine *m)
 			d->ops->stop(d);
 		d->ops->destroy(d);
 	}
+	interrupts_destroy(m);
 	acpi_free(&m->acpi);
 	loop_destroy(m->io_loop);
+	iothreads_destroy(m);
 	boot_close(m->boot);
 	vm_close(m->vm);
 	gm_destroy(m->gm);
@@ -375,6 +386,7 @@ struct machine *machine_destroy(struct machine *m)
 	mutex_destroy(&m->request_lock);
 	error_free(m->run_error);
 	free(m->crash_report);
+	free(m->disk);
 	free(m->apic_ids);
 	free(m->cmdline);
 	free(m);

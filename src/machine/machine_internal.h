@@ -26,7 +26,11 @@
 struct acpi_pm;
 struct i8259;
 struct ioapic;
+struct iothread;
 struct mc146818;
+struct pci_bus;
+struct virtio_blk;
+struct virtio_console;
 
 /* A serial port's way out: what the guest writes passes the watch, then the host end. */
 struct serial_port {
@@ -35,11 +39,19 @@ struct serial_port {
 	struct console_watch watch;
 };
 
+/* A file that is guest memory. */
+struct pmem_file {
+	struct guest_mem *gm;
+	gpa_t base;
+	uint64_t len;
+};
+
 struct machine {
 	const struct vm_config *config;
 
 	/* The host's side. */
 	struct loop *main_loop, *io_loop;
+	struct iothread *iothreads;
 	struct vm *vm;
 	struct vcpu_set *cpus;
 	struct epoch *epoch;
@@ -47,14 +59,25 @@ struct machine {
 	struct guest_mem *gm;
 	struct chardev *debugcon;
 	struct serial_port serial[CONFIG_SERIALS];
+	struct serial_port hvc;             /* port 0 of the virtio console */
+	struct chardev *port[CONFIG_PORTS]; /* its others, as configured; owned */
 
 	/* The guest's side. */
 	struct device *devices; /* newest first: the order of teardown */
 	struct irq_fan isa[16];
 	struct irq_line *irq[16]; /* what an ISA device drives */
+	struct gsi_wire *gsi[24]; /* interrupts.c: level-triggered, shared; NULL: not in use */
+	struct pci_bus *pci;      /* NULL: none */
+	struct irq_fan intx[4];
+	unsigned virtio_mmio_cnt;
 	struct i8259 *pic;
 	struct ioapic *ioapic;
 	struct acpi_pm *pm;
+	struct virtio_blk **disk; /* disk_cnt; the devices are on the list as well */
+	unsigned disk_cnt;
+	struct virtio_console *vconsole;     /* on the list, too */
+	struct pmem_file pmem[CONFIG_PMEMS]; /* as configured */
+	gpa_t memory_end;                    /* behind RAM and files above 4 GiB */
 	struct power_sink power;
 
 	/* What it boots and how it is described. */
@@ -63,6 +86,7 @@ struct machine {
 	struct board board;
 	uint32_t *apic_ids;
 	struct cpu_topology topo;
+	unsigned address_bits; /* of guest-physical addresses */
 	uint32_t tsc_khz;
 	struct acpi_tables acpi;
 
@@ -97,10 +121,6 @@ struct dev_row {
 extern const struct dev_row pc_devices[];
 extern const unsigned pc_device_cnt;
 
-/* pc.c: the interrupt controllers' side of struct vcpu_env; @machine is a struct machine. */
-int machine_pic_ack(void *machine);
-void machine_ioapic_eoi(void *machine, uint8_t vector);
-
 /* Adds a device that has just been created to the machine, which owns it from now on. */
 void machine_add_device(struct machine *m, struct device *d);
 /* Maps region @index of @d at port (or address) @base. */
@@ -108,6 +128,84 @@ int machine_map_pio(struct machine *m, struct device *d, unsigned index, uint16_
 		    struct error **errp) __must_check;
 int machine_map_mmio(struct machine *m, struct device *d, unsigned index, gpa_t base,
 		     struct error **errp) __must_check;
+
+/* interrupts.c: the interrupt controllers' side of struct vcpu_env; @machine is a struct machine.
+ */
+int machine_pic_ack(void *machine);
+void machine_ioapic_eoi(void *machine, uint8_t vector);
+
+/* interrupts.c: fills m->irq. After the controllers. */
+void machine_wire_isa(struct machine *m);
+/*
+ * interrupts.c: a new end of the level-triggered wire of global system interrupt @gsi, which its
+ * users share (wired OR). Below 16 it also reaches the 8259. For PCI INTx and virtio-mmio. -ENODEV
+ * for one of an IOAPIC that is not there.
+ */
+int machine_gsi_input(struct machine *m, unsigned gsi, struct irq_line **ret,
+		      struct error **errp) __must_check;
+
+/* interrupts.c: after a reset, what firmware leaves behind: shared interrupts are level-triggered.
+ */
+int interrupts_firmware(struct machine *m, struct error **errp) __must_check;
+void interrupts_destroy(struct machine *m);
+
+/* pci.c: is there a PCI bus? And the rows of pc.c: the bridge; when all is plugged in, what the
+ * tables say of it. */
+bool machine_wants_pci(const struct vm_config *c);
+int machine_add_pci(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;
+int machine_describe_pci(struct machine *m, const struct vm_config *c,
+			 struct error **errp) __must_check;
+
+/*
+ * iothreads.c: the loop of I/O thread @name, a new one if there is none yet (NULL: always a new
+ * one, named after @dev_id). Started and ended with the machine.
+ */
+#define IOTHREAD_SHARED "virtio" /* of devices with little to do */
+int machine_iothread(struct machine *m, const char *name, const char *dev_id, struct loop **ret,
+		     struct error **errp) __must_check;
+/* The threads themselves: from the devices' start to their stop; gone after their end. */
+int iothreads_start(struct machine *m, struct error **errp) __must_check;
+void iothreads_stop(struct machine *m);
+void iothreads_destroy(struct machine *m);
+
+/* disks.c: the row of pc.c; and SIGUSR1: images may have changed their size. Main loop. */
+int machine_add_disks(struct machine *m, const struct vm_config *c,
+		      struct error **errp) __must_check;
+void machine_look_at_disks(struct machine *m);
+
+/* rng.c: a row of pc.c. */
+int machine_add_rng(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;
+
+/*
+ * virtio_console.c: the row of pc.c, and what becomes of its chardevs. Their input is read on the
+ * device's I/O thread: started before that runs, drained and closed when it no longer does.
+ */
+int machine_add_virtio_console(struct machine *m, const struct vm_config *c,
+			       struct error **errp) __must_check;
+int virtio_console_start(struct machine *m, struct error **errp) __must_check;
+/* Hands on what the guest has written to ports; before devices are stopped. */
+void virtio_console_finish(struct machine *m);
+/* Returns the bytes that were lost. */
+uint64_t virtio_console_close(struct machine *m, unsigned patience_ms);
+
+/*
+ * pmem.c: maps the files of --pmem behind RAM, and m->memory_end is behind them, before KVM is told
+ * of memory; @phys_bits: of a guest-physical address. And the row of pc.c.
+ */
+int machine_place_pmem(struct machine *m, unsigned phys_bits, struct error **errp) __must_check;
+int machine_add_pmem(struct machine *m, const struct vm_config *c,
+		     struct error **errp) __must_check;
+
+/* pc.c: a console for the guest's kernel, with the keys of one, or a stream of data. */
+int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
+			 struct chardev **ret, struct error **errp) __must_check;
+void machine_watch_console(struct serial_port *p, struct machine *m);
+
+/* virtio.c: puts @v on the board over the transport that is configured. Device and transport are
+ * the machine's from now on, on error too. */
+struct virtio_device;
+int machine_add_virtio(struct machine *m, struct virtio_device *v,
+		       struct error **errp) __must_check;
 
 /* requests.c: anything that ends or restarts the run. Any thread. */
 void machine_request(struct machine *m, const struct request *r);
@@ -134,5 +232,8 @@ int machine_reset(struct machine *m, struct error **errp) __must_check;
  * which the user has already said something about. The caller frees.
  */
 char *hints_apply(const struct vm_config *c, const struct boot_info *info);
+/* The same for one @param that became known later, and the command line so far. */
+char *hints_prepend(const struct vm_config *c, const struct boot_info *info, const char *param,
+		    const char *cmdline);
 
 #endif

@@ -85,43 +85,16 @@ static int add_ioapic(struct machine *m, const struct vm_config *c, struct error
 	return machine_map_mmio(m, ioapic_device(m->ioapic), 0, LAYOUT_IOAPIC, errp);
 }
 
-/* An ISA interrupt reaches every controller there is; the PIT's is pin 2 of the IOAPIC. */
 static int add_irq_lines(struct machine *m, const struct vm_config *c, struct error **errp)
 {
 	struct board_dev *d = describe(m, "PIC", "PNP0000", 0, PORT_PIC1, 2, -1);
 
+	(void)c;
 	(void)errp;
 	board_pio(d, PORT_PIC2, 2);
 	board_pio(d, PORT_ELCR, 2);
-	for (unsigned i = 0; i < ARRAY_LEN(m->irq); i++) {
-		struct irq_line *out[2];
-		unsigned cnt = 0;
-
-		if (c->board.irqchip == IRQCHIP_KERNEL)
-			out[cnt++] = vm_gsi_line(m->vm, i);
-		if (m->pic)
-			out[cnt++] = i8259_line(m->pic, i);
-		if (m->ioapic)
-			out[cnt++] = ioapic_line(m->ioapic, i == IRQ_PIT ? 2 : i);
-		irq_fan_init(&m->isa[i], out, cnt);
-		m->irq[i] = &m->isa[i].in;
-	}
+	machine_wire_isa(m);
 	return 0;
-}
-
-int machine_pic_ack(void *machine)
-{
-	struct machine *m = machine;
-
-	return i8259_ack(m->pic);
-}
-
-void machine_ioapic_eoi(void *machine, uint8_t vector)
-{
-	struct machine *m = machine;
-
-	if (m->ioapic)
-		ioapic_eoi(m->ioapic, vector);
 }
 
 /* --- timers and clocks ------------------------------------------------------------------------ */
@@ -241,7 +214,6 @@ static int add_acpi_pm(struct machine *m, const struct vm_config *c, struct erro
 	struct device *d;
 	int r = acpi_pm_create(&cfg, &m->pm, errp);
 
-	(void)c;
 	if (r < 0)
 		return r;
 	d = acpi_pm_device(m->pm);
@@ -251,7 +223,8 @@ static int add_acpi_pm(struct machine *m, const struct vm_config *c, struct erro
 		r = machine_map_pio(m, d, ACPI_PM_CNT, PORT_PM1_CNT, errp);
 	if (r >= 0)
 		r = machine_map_pio(m, d, ACPI_PM_TMR, PORT_PM_TMR, errp);
-	if (r >= 0)
+	/* A PCI host bridge has the ports around it, and hands this one on. */
+	if (r >= 0 && !machine_wants_pci(c))
 		r = machine_map_pio(m, d, ACPI_PM_RESET, PORT_RESET, errp);
 	return r;
 }
@@ -284,12 +257,18 @@ static void on_quit(void *opaque)
 	machine_request(opaque, &(struct request){ .kind = REQ_QUIT });
 }
 
-static int open_console(struct machine *m, const char *spec, struct chardev **ret,
-			struct error **errp)
+int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
+			 struct chardev **ret, struct error **errp)
 {
-	struct console_events ev = { .quit = on_quit, .opaque = m };
+	struct console_events ev = { .quit = on_quit, .opaque = m, .terminal_only = data };
 
-	return console_open(spec, m->io_loop, &ev, ret, errp);
+	return console_open(spec, loop, &ev, ret, errp);
+}
+
+void machine_watch_console(struct serial_port *p, struct machine *m)
+{
+	p->machine = m;
+	console_watch_init(&p->watch, p->host, on_panic, on_panic_end);
 }
 
 static int add_uart(struct machine *m, unsigned n, const char *spec, struct error **errp)
@@ -301,13 +280,12 @@ static int add_uart(struct machine *m, unsigned n, const char *spec, struct erro
 				      .chr = &p->watch.in };
 	struct board_dev *b;
 	struct ns16550 *uart;
-	int r = open_console(m, spec, &p->host, errp);
+	int r = machine_open_console(m, spec, m->io_loop, false, &p->host, errp);
 
 	if (r < 0)
 		return r;
-	p->machine = m;
 	if (m->config->end.panic_watch)
-		console_watch_init(&p->watch, p->host, on_panic, on_panic_end);
+		machine_watch_console(p, m);
 	else
 		cfg.chr = p->host;
 	r = ns16550_create(&cfg, &uart, errp);
@@ -338,7 +316,7 @@ static int add_debugcon(struct machine *m, const struct vm_config *c, struct err
 {
 	struct debugcon_config cfg = { .id = "debugcon0" };
 	struct debugcon *d;
-	int r = open_console(m, c->debugcon, &m->debugcon, errp);
+	int r = machine_open_console(m, c->debugcon, m->io_loop, false, &m->debugcon, errp);
 
 	if (r < 0)
 		return r;
@@ -398,6 +376,16 @@ static int add_pvpanic(struct machine *m, const struct vm_config *c, struct erro
 	return machine_map_pio(m, pvpanic_device(p), 0, PORT_PVPANIC, errp);
 }
 
+static bool wants_pmem(const struct vm_config *c)
+{
+	return c->virtio.pmem.cnt;
+}
+
+static bool wants_disks(const struct vm_config *c)
+{
+	return c->disks.cnt;
+}
+
 const struct dev_row pc_devices[] = {
 	{ "interrupt controllers (8259)", add_pic, pic_is_ours },
 	{ "interrupt controller (IOAPIC)", add_ioapic, ioapic_is_ours },
@@ -408,10 +396,17 @@ const struct dev_row pc_devices[] = {
 	{ "keyboard controller", add_i8042, NULL },
 	{ "system control port A", add_sysctl_a, NULL },
 	{ "power management", add_acpi_pm, NULL },
+	{ "PCI host bridge", machine_add_pci, machine_wants_pci },
 	{ "serial ports", add_serial, NULL },
 	{ "debug console", add_debugcon, wants_debugcon },
 	{ "debug-exit port", add_debugexit, wants_debugexit },
 	{ "POST port", add_postcode, NULL },
 	{ "pvpanic", add_pvpanic, NULL },
+	{ "disks", machine_add_disks, wants_disks },
+	{ "persistent memory", machine_add_pmem, wants_pmem },
+	{ "virtio console", machine_add_virtio_console, config_has_virtio_console },
+	{ "entropy device", machine_add_rng, config_has_rng },
+	/* After all that may sit on it. */
+	{ "PCI slots", machine_describe_pci, machine_wants_pci },
 };
 const unsigned pc_device_cnt = ARRAY_LEN(pc_devices);

@@ -143,8 +143,8 @@ static void request_kind(struct machine *m, enum request_kind kind, unsigned val
 	machine_request(m, &(struct request){ .kind = kind, .value = value });
 }
 
-/* SIGTERM presses the power button if the guest listens to it; the second one, and any other
- * signal, ends the run. */
+/* SIGUSR1 says that disks may have grown. SIGTERM presses the power button if the guest listens to
+ * it; the second one, and any other signal, ends the run. */
 static void on_signal(struct ev_fd *e, uint32_t revents)
 {
 	struct machine *m = container_of(e, struct machine, signals);
@@ -153,6 +153,10 @@ static void on_signal(struct ev_fd *e, uint32_t revents)
 	(void)revents;
 	if (read(e->fd, &si, sizeof(si)) != sizeof(si))
 		return;
+	if (si.ssi_signo == SIGUSR1) {
+		machine_look_at_disks(m);
+		return;
+	}
 	if (si.ssi_signo == SIGTERM && !m->term_seen && m->pm && acpi_pm_power_button(m->pm)) {
 		m->term_seen = true;
 		log_msg(LOG_INFO, "machine", "SIGTERM: pressed the power button");
@@ -188,10 +192,10 @@ static void on_ram_lost(struct ev_fd *e, uint32_t revents)
 }
 
 /*
- * All that would end the process, so that the console is written out, the terminal restored and the
- * verdict given first. Not the faults, nor SIGPROF, which belongs to profilers. A shell has the
- * jobs in its background ignore SIGINT and SIGQUIT, but who sends one to us means it; nohup has
- * SIGHUP ignored and means that.
+ * SIGUSR1, and all that would end the process, so that the console is written out, the terminal
+ * restored and the verdict given first. Not the faults, nor SIGPROF, which belongs to profilers. A
+ * shell has the jobs in its background ignore SIGINT and SIGQUIT, but who sends one to us means it;
+ * nohup has SIGHUP ignored and means that.
  */
 static void ending_signals(sigset_t *set)
 {

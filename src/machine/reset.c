@@ -41,12 +41,15 @@ int machine_reset(struct machine *m, struct error **errp)
 		device_reset(d);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		console_watch_reset(&m->serial[i].watch);
+	console_watch_reset(&m->hvc.watch);
 	atomic_store(&m->panic_seen, false);
 	if (m->resets) {
 		r = vm_reset_irqchip(m->vm, errp);
 		if (r >= 0)
 			r = gm_clear_ram(m->gm, errp);
 	}
+	if (r >= 0)
+		r = interrupts_firmware(m, errp);
 	if (r >= 0)
 		r = load_tables(m, errp);
 	if (r >= 0)

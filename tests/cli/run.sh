@@ -108,7 +108,7 @@ refused "run k --irqchip spilt" "--irqchip: 'spilt' is unknown; did you mean 'sp
 refused "run k --irqchip user -c 2" "--irqchip user has no APIC and so works with one CPU only, not with 2"
 refused "run k --timeout 0" "--timeout: '0' is no time at all: say \"none\" for no limit"
 refused "run k --timeout 5x" "--timeout: '5x' ends in 'x', which is no unit: use ns, us, ms, s, m or h (none means s)"
-refused "run k --serial tcp" "--serial: 'tcp' is unknown: use stdio, file:PATH, pty, null or none"
+refused "run k --serial tcp" "--serial: 'tcp' is unknown: use stdio, file:PATH, pty, unix:PATH, null or none"
 refused "run k --mem-path x" "--mem-path 'x' is of use with --mem-backing file only"
 refused "run k --mem-backing file" "--mem-backing file wants to know where: --mem-path PATH"
 refused "run k --hugepages 1G" "-m: 512 MiB is no multiple of --hugepages 1 GiB"

@@ -161,7 +161,7 @@ storm 96-storm "$kick" CHLD WINCH URG
 storm 96-storm-stop-and-continue STOP CONT
 
 # What would kill a program ends the run in order: console written out, verdict given.
-for sig in INT QUIT HUP USR1 USR2 ALRM VTALRM IO PWR XCPU $((kick + 1)) RTMAX; do
+for sig in INT QUIT HUP USR2 ALRM VTALRM IO PWR XCPU $((kick + 1)) RTMAX; do
 	wanted "96-signal-$sig" || continue
 	start
 	printf abc >&7
@@ -172,7 +172,7 @@ for sig in INT QUIT HUP USR1 USR2 ALRM VTALRM IO PWR XCPU $((kick + 1)) RTMAX; d
 	case $sig in [A-Z]*) n=$(kill -l "$sig") ;; esac
 	judge $((128 + n)) 'stopped by a signal' "96-signal-$sig"
 done
-for sig in PIPE XFSZ "$kick"; do
+for sig in PIPE XFSZ USR1 "$kick"; do
 	start
 	kill -"$sig" "$pid"
 	printf q >&7

@@ -103,6 +103,13 @@ done
 for mode in split kernel user; do
 	t "62-63-67-every-port-$mode" real_ports $PASS ".*still here${nl}" --irqchip $mode
 done
+for mode in split kernel user; do
+	t "66-pci-configuration-$mode" flat32_pci $PASS "PCI${nl}" --irqchip $mode --pci on
+done
+t 62-63-every-port-pci real_ports $PASS ".*still here${nl}" --pci on
+t reset-cf9-pci real_reset_cf9 32 "reset by 0xcf9${nl}" --no-reboot --pci on
+t mmio-hole-pci flat32_hole $PASS "" --pci on
+t reboot-pci-kernel real_reboot 0 "boot 1${nl}boot 2${nl}boot 3${nl}boot 4${nl}" --irqchip kernel --pci on
 for string in 0 1 2 3 4; do
 	STDIN=$string t "62-four-billion-$string" flat32_rep_huge 124 "" --timeout 0.3
 done

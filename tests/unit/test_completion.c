@@ -87,7 +87,7 @@ static void bash_runs_it(void **state)
 		skip();
 	}
 	bash_offers("trapeze r", "run");
-	bash_offers("trapeze \"\"", "run doctor completion help version --help --version");
+	bash_offers("trapeze \"\"", "run img doctor completion help version --help --version");
 	bash_offers("trapeze run --me", "--memory --mem --mem-backing --mem-path --mergeable");
 	bash_offers("trapeze run --no-ac", "--no-acpi");
 	bash_offers("trapeze run --irqchip \"\"", "split kernel user");
@@ -97,8 +97,13 @@ static void bash_runs_it(void **state)
 	bash_offers("trapeze doctor --need h", "hardware-kvm hugepages-2M hugepages-1G");
 	bash_offers("trapeze completion z", "zsh");
 	bash_offers("trapeze help d", "doctor");
+	bash_offers("trapeze img resi", "resize");
+	bash_offers("trapeze img check --repair l", "leaks");
 	bash_offers("trapeze run /proc/self/mountin", "/proc/self/mountinfo");
 	bash_offers("trapeze run -k /proc/self/cmdl", "/proc/self/cmdline");
+	bash_offers("trapeze run -d /proc/self/cmdl", "/proc/self/cmdline");
+	bash_offers("trapeze run -d a.img,o", "a.img,overlay");
+	bash_offers("trapeze run --disk a.img,ro,qu", "a.img,ro,queues= a.img,ro,queue-size=");
 }
 
 int main(void)

@@ -266,6 +266,22 @@ static void smp_without_tables(void **state)
 			    "one of the 4 CPUs\n");
 }
 
+/* A disk needs the bus that it sits on. */
+static void disks_without_a_bus(void **state)
+{
+	struct disk_config *d = calloc(1, sizeof(*d));
+
+	(void)state;
+	d->blk.path = strdup("a.img");
+	c.disks.v = d;
+	c.disks.cnt = 1;
+	check_ok();
+	c.board.pci = PCI_OFF;
+	check_refused("disk 'a.img' (-d) sits on the PCI bus, which --pci off takes away");
+	c.board.transport = VIRTIO_TRANSPORT_MMIO;
+	check_ok();
+}
+
 static void missing_serials_are_none(void **state)
 {
 	(void)state;
@@ -308,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_kinds, begin, end),
 		cmocka_unit_test_setup_teardown(user_irqchip_is_for_one, begin, end),
 		cmocka_unit_test_setup_teardown(smp_without_tables, begin, end),
+		cmocka_unit_test_setup_teardown(disks_without_a_bus, begin, end),
 		cmocka_unit_test_setup_teardown(missing_serials_are_none, begin, end),
 		cmocka_unit_test_setup_teardown(cache_is_where_the_user_keeps_caches, begin, end),
 		cmocka_unit_test_setup_teardown(cache_that_was_chosen_stays, begin, end),

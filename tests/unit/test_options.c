@@ -206,8 +206,9 @@ static void serial_ports(void **state)
 	run_args_free(&a);
 	refuse("--serial stido", "--serial: 'stido' is unknown; did you mean 'stdio'?");
 	refuse("--serial file:", "--serial: 'file:' lacks the name of the file: file:PATH");
-	refuse("--serial tcp", "--serial: 'tcp' is unknown: use stdio, file:PATH, pty, null or "
-			       "none");
+	refuse("--serial tcp",
+	       "--serial: 'tcp' is unknown: use stdio, file:PATH, pty, unix:PATH, null or "
+	       "none");
 	refuse("--serial pty --serial pty --serial pty --serial pty --serial null",
 	       "--serial: 'null' is one too many: there are 4 serial ports");
 }
@@ -512,7 +513,8 @@ static void file_wrong_values(void **state)
 		    "'vm.json': board.irqchip: 'spilt' is unknown; did you mean 'split'? (split, "
 		    "kernel or user)");
 	refuse_file("{ \"console\": { \"serial\": [\"pty\", \"x\"] } }",
-		    "'vm.json': console.serial: 'x' is unknown: use stdio, file:PATH, pty, null or "
+		    "'vm.json': console.serial: 'x' is unknown: use stdio, file:PATH, pty, "
+		    "unix:PATH, null or "
 		    "none");
 }
 
