@@ -14,7 +14,7 @@ export FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 unset MAKEFLAGS MFLAGS MAKELEVEL
 make=(make --no-print-directory -k -j"$(nproc)" B="$B")
 began=$SECONDS
-all=(deps kernel build build-clang format layers docs unit cli kvm tidy analyze asan tsan fuzz lab)
+all=(deps kernel build build-clang format layers docs unit cli kvm durability tidy analyze asan tsan fuzz lab)
 [ $# -gt 0 ] || set -- "${all[@]}"
 
 mkdir -p "$B"
@@ -33,6 +33,7 @@ stage_docs() { "${make[@]}" docs-check; }
 stage_unit() { "${make[@]}" unit; }
 stage_cli() { "${make[@]}" cli; }
 stage_kvm() { "${make[@]}" kvm; }
+stage_durability() { "${make[@]}" durability; }
 stage_tidy() { "${make[@]}" tidy; }
 stage_analyze() { "${make[@]}" analyze; }
 stage_asan() { "${make[@]}" check-asan; }

@@ -9,12 +9,14 @@
 # because nested guests on two emulated CPUs at once now and then bring down the emulated host (or
 # show a guest a triple fault that never was). LAB_SMP=2 has one such lab all the same. A lab that
 # dies takes its cases' results with it; they run once more in a fresh one, and it is said.
+#
+# LAB_TRAPEZE: the program to test (BUILD/static/trapeze), such as build-asan/trapeze.
 set -u
 B=${B:-build}
 export B
 cd "$(dirname "$0")/.." || exit 1
 scripts/deps.sh lab || exit 1
-make -s --no-print-directory B="$B" static lab-files || exit 1
+make -s --no-print-directory B="$B" all static lab-files durability-files || exit 1
 smp=${LAB_SMP:-1}
 labs=${LABS:-$((smp > 1 ? 1 : 2))}
 
@@ -53,7 +55,7 @@ round() { # CASE...
 	pids=()
 	for ((i = 0; i < n; i++)); do
 		# shellcheck disable=SC2086
-		LAB_FILES_MADE=1 tests/lab/lab suite --smp "$smp" --log "$B/lab/log$i" ${share[$i]} &
+		LAB_FILES_MADE=1 tests/lab/lab suite --smp "$smp" --trapeze "${LAB_TRAPEZE:-$B/static/trapeze}" --log "$B/lab/log$i" ${share[$i]} &
 		pids+=($!)
 	done
 	wait

@@ -3,17 +3,22 @@
 #
 # Runs test programs and counts single tests, not programs.
 #
-#   scripts/run-tests.sh [--need-kvm] STAGE PROGRAM...
+#   scripts/run-tests.sh [--need-kvm] [--jobs N] STAGE PROGRAM...
+#
+# N programs run at a time (1); results come in the order of the programs all the same.
 #
 # A program says what it did in TAP (cmocka does when asked), or only by its exit status: 0 passed,
 # 77 skipped, anything else failed. One that dies, hangs or says nothing has failed. Each result is
 # appended to $COUNTS (if set) as "pass|fail|skip STAGE/NAME", for make check to add up.
 set -u
-need_kvm=false
-if [ "$1" = --need-kvm ]; then
-	need_kvm=true
-	shift
-fi
+need_kvm=false jobs=1
+while :; do
+	case $1 in
+	--need-kvm) need_kvm=true; shift ;;
+	--jobs) jobs=$2; shift 2 ;;
+	*) break ;;
+	esac
+done
 stage=$1
 shift
 limit=${TEST_TIMEOUT:-180}
@@ -37,16 +42,34 @@ if $need_kvm && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
 	set --
 fi
 
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# Its output and exit status go to $dir/N and $dir/N.status; the status comes last.
+run() { # N PROGRAM
+	local cmd=("$2")
+	case $2 in *.sh) cmd+=("${TRAPEZE:-build/trapeze}") ;; esac # in the shell of its first line
+	timeout -k 5 "$limit" "${cmd[@]}" >"$dir/$1" 2>&1 </dev/null
+	echo $? >"$dir/$1.status"
+}
+
+start() { # PROGRAM...
+	local i=0 t
+	for t; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+		run $i "$t" &
+		i=$((i + 1))
+	done
+	wait
+}
+
+start "$@" &
+i=0
 for t; do
-	name=$(basename "$t")
-	case $t in
-	*.sh) run=("$t" "${TRAPEZE:-build/trapeze}") ;; # in the shell of its first line
-	*) run=("$t") ;;
-	esac
-	timeout -k 5 "$limit" "${run[@]}" >"$out" 2>&1 </dev/null
-	rc=$?
+	name=$(basename "$t") out=$dir/$i
+	until [ -s "$out.status" ]; do sleep 0.02; done
+	rc=$(cat "$out.status")
+	i=$((i + 1))
 	ok=0 bad=0 tap=0
 	while IFS= read -r line; do
 		case $line in
@@ -87,6 +110,7 @@ for t; do
 		echo "    its output ends:"
 		tail -n 60 "$out" | sed 's/^/    /'
 	fi
+	rm -f "$out"
 done
 echo "$stage: $passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ] || exit 1

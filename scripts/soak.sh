@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # make soak: guests started, reset, ended in every way, over and over, for SOAK_MINUTES (60). Small
-# guests on this host's /dev/kvm by the thousand, Linux in the lab, suite after suite. Ends at the
+# guests on this host's /dev/kvm by the thousand, Linux in the lab, suite after suite; VMMs killed and
+# power cut under disks. Ends at the
 # first failure and says after how many rounds.
 set -u
 B=${B:-build}
@@ -10,7 +11,29 @@ export B
 cd "$(dirname "$0")/.." || exit 1
 until=$((SECONDS + ${SOAK_MINUTES:-60} * 60))
 scripts/deps.sh lab || exit 1
-make -s B="$B" all static firmware lab-files || exit 1
+make -s B="$B" all static firmware lab-files durability-files || exit 1
+
+# Disks first: SOAK_KILLS (1000) kills of the VMM and half as many power cuts, under a guest that
+# keeps a log on its disk.
+if [ -r /dev/kvm ] && [ -w /dev/kvm ] && [ "${SOAK_KILLS:-1000}" -gt 0 ]; then
+	for t in kill powercut; do
+		if ! KILLS=${SOAK_KILLS:-1000} CUTS=$((${SOAK_KILLS:-1000} / 2)) tests/durability/$t.sh "$B/trapeze" "$B" >"$B/soak.log" 2>&1; then
+			echo "soak: tests/durability/$t.sh failed:"
+			grep -A 30 -m 1 '^not ok' "$B/soak.log" || tail -n 40 "$B/soak.log"
+			exit 1
+		fi
+		echo "soak: $t: $(grep -c '^ok' "$B/soak.log") tests$(sed -n 's/^# \([0-9]* kills.*\)/, /p' "$B/soak.log")"
+	done
+fi
+
+# Disks under the sanitizers, too: in make check only our small guests have them.
+make -s B="$B-asan" SAN=address,undefined OPT='-O1 -g' "$B-asan/trapeze" || exit 1
+if ! COUNTS='' LAB_TRAPEZE="$B-asan/trapeze" scripts/lab.sh disk- >"$B/soak.log" 2>&1; then
+	echo "soak: disks in the lab failed with $B-asan/trapeze:"
+	grep -A 60 -m 1 '^not ok' "$B/soak.log" || tail -n 40 "$B/soak.log"
+	exit 1
+fi
+echo "soak: disks in the lab under the sanitizers: $(tail -n 1 "$B/soak.log")"
 
 small=0 suites=0
 while [ $SECONDS -lt $until ]; do

@@ -47,6 +47,99 @@ run_guest() {
 	echo "exit status $status"
 }
 
+# store: mounts the file system with disk images at /store. Images in it are for copying; what is
+# left over there goes with the lab. qemu_img, e2fsck: the host's tools.
+store() {
+	local i=0
+	until mkdir /tmp/store.lock 2>/dev/null; do usleep 10000; done
+	if ! grep -q ' /store ' /proc/mounts; then
+		mkdir -p /store
+		while [ ! -b /dev/nvme0n1 ] && [ $i -lt 100 ]; do
+			usleep 100000
+			i=$((i + 1))
+		done
+		mount -t ext4 /dev/nvme0n1 /store
+	fi
+	rmdir /tmp/store.lock
+	grep -q ' /store ' /proc/mounts || fail "the lab's store of disk images cannot be mounted"
+	disks=/store/case.$CASE
+	rm -rf "$disks"
+	mkdir "$disks" || fail "no room in the store"
+}
+# new_disk NAME[.raw|.qcow2]: a fresh root disk, $disks/NAME.*
+new_disk() {
+	cp "/store/images/root.${1##*.}" "$disks/$1" || fail "no room for the disk '$1'"
+}
+tool() {
+	local t=$1
+	shift
+	/store/lib64/ld-linux-x86-64.so.2 --library-path /store/lib/x86_64-linux-gnu "/store/bin/$t" "$@"
+}
+qemu_img() { tool qemu-img "$@"; }
+
+# root_guest TESTS [WORD=VALUE...] -- ARGS...: runs a guest whose root is its first disk; it runs TESTS
+# of tests/lab/disk, A,B, with the words as environment. All must say that they went well.
+# start_root_guest: the same in the background, see start_guest.
+root_line() {
+	line="$QUIET do=root root=/dev/vda tests=$1"
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		line="$line $1"
+		shift
+	done
+}
+root_guest() {
+	local tests=$1 line t
+	root_line "$@"
+	while [ "$1" != -- ]; do shift; done
+	shift
+	: >"$console"
+	run_guest -k $VMLINUX -i $INITRD.disk -m 256M -p "$line" "$@"
+	expect_exit 0
+	for t in $(echo "$tests" | tr , ' '); do expect_console "^guest: $t ok"; done
+	expect_no_console '^guest: (BAD|cannot)|I/O error|EXT4-fs (error|warning)|virtio.*(error|fail)'
+	expect_clean_boot
+}
+start_root_guest() {
+	local line
+	root_line "$@"
+	while [ "$1" != -- ]; do shift; done
+	shift
+	start_guest -k $VMLINUX -i $INITRD.disk -m 256M -p "$line" "$@"
+}
+# Nothing is wrong with an image, as its format goes; check_root: nor with the file system on it.
+check_image() {
+	case $1 in
+	*.qcow2) qemu_img check "$1" >"$DIR/check" 2>&1 || fail "qemu-img check: $(cat "$DIR/check")" ;;
+	esac
+	n=$((n + 1))
+}
+check_root() {
+	local raw=$1
+	check_image "$1"
+	case $1 in
+	*.qcow2)
+		raw=$1.raw
+		qemu_img convert -O raw "$1" "$raw" || fail "qemu-img cannot read '$1'"
+		;;
+	esac
+	tool e2fsck -fn "$raw" >"$DIR/check" 2>&1 || fail "e2fsck: $(cat "$DIR/check")"
+	[ "$raw" = "$1" ] || rm -f "$raw"
+	n=$((n + 1))
+}
+# What an image takes of the host's disk, KiB.
+host_kib() {
+	sync
+	echo $(($(stat -c %b "$1") / 2))
+}
+# An image that took BEFORE KiB, on which the test "discard" has run since, takes not much more.
+expect_trimmed() { # IMAGE BEFORE
+	local now
+	now=$(host_kib "$1")
+	n=$((n + 1))
+	[ $((now - $2)) -lt 6000 ] || fail "after 12 MiB were written and discarded, the image grew from $2 to $now KiB"
+}
+
 # start_guest ARGS...: the same in the background; sets $pid. wait_guest then sets $status.
 start_guest() {
 	echo "+ trapeze run $* &"
