@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * disk_option.c: -d PATH[,KEY=VALUE]..., as text and as an object of a configuration file. The keys
- * are rows of a table like the options are; a comma that belongs to a value is written twice.
- */
+/* disk_option.c: -d PATH[,KEY=VALUE]...: the keys of a disk, and the rules between them. */
 #include "cli/disk_option.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
+#include "cli/path_option.h"
 #include "vmm/bits.h"
 #include "vmm/error.h"
 #include "vmm/json.h"
 #include "vmm/parse.h"
-#include "vmm/str.h"
 
 #define DEFAULT_QUEUE_SIZE 128
 /* The device's, and what a driver can do with fewer: header, data, status. */
@@ -22,12 +19,6 @@
 #define MAX_QUEUES     64
 #define MAX_SERIAL     20 /* virtio 1.2, 5.2.6: GET_ID returns 20 bytes */
 #define MAX_THREAD     15 /* a thread's name on Linux */
-
-static struct disk_config *disk_init(struct disk_config *d)
-{
-	*d = (struct disk_config){ .queue_size = DEFAULT_QUEUE_SIZE };
-	return d;
-}
 
 static void disk_free(struct disk_config *d)
 {
@@ -53,34 +44,13 @@ static int set_count(void *field, const struct opt *o, const char *text, struct 
 
 static json_t *get_count(const void *field, const struct opt *o)
 {
-	uint64_t v = *(const uint64_t *)field;
-
 	(void)o;
-	return v ? json_integer((json_int_t)v) : NULL;
+	return json_integer((json_int_t) * (const uint64_t *)field);
 }
 
 static const struct opt_type opt_count = {
-	.wants = "a number",
-	.json = OPT_INTEGER | OPT_STRING,
 	.set = set_count,
 	.get = get_count,
-};
-
-static json_t *get_rate(const void *field, const struct opt *o)
-{
-	return *(const uint64_t *)field ? opt_size.get(field, o) : NULL;
-}
-
-static int set_rate(void *field, const struct opt *o, const char *text, struct error **errp)
-{
-	return opt_size.set(field, o, text, errp);
-}
-
-static const struct opt_type opt_rate = {
-	.wants = "a string such as \"10M\", or a number of MiB",
-	.json = OPT_INTEGER | OPT_STRING,
-	.set = set_rate,
-	.get = get_rate,
 };
 
 static int set_pow2(void *field, const struct opt *o, const char *text, struct error **errp)
@@ -101,8 +71,6 @@ static json_t *get_pow2(const void *field, const struct opt *o)
 }
 
 static const struct opt_type opt_pow2 = {
-	.wants = "a number",
-	.json = OPT_INTEGER | OPT_STRING,
 	.set = set_pow2,
 	.get = get_pow2,
 };
@@ -127,8 +95,6 @@ static int set_disk_serial(void *field, const struct opt *o, const char *text, s
 }
 
 static const struct opt_type opt_disk_serial = {
-	.wants = "a string",
-	.json = OPT_STRING,
 	.set = set_disk_serial,
 	.get = get_word,
 };
@@ -149,8 +115,6 @@ static int set_iothread(void *field, const struct opt *o, const char *text, stru
 }
 
 static const struct opt_type opt_iothread = {
-	.wants = "a string",
-	.json = OPT_STRING,
 	.set = set_iothread,
 	.get = get_word,
 };
@@ -193,7 +157,7 @@ static const struct opt disk_keys[] = {
 	{ .name = "serial", .type = &opt_disk_serial, AT(serial) },
 	{ .name = "discard", .type = &opt_inverted, AT(blk.no_discard) },
 	{ .name = "iops", .type = &opt_count, AT(blk.iops), .range = { 1, UINT32_MAX, 0 } },
-	{ .name = "bw", .type = &opt_rate, AT(blk.bw), .range = { 4 * KIB, 1024 * GIB, 0 } },
+	{ .name = "bw", .type = &opt_size, AT(blk.bw), .range = { 4 * KIB, 1024 * GIB, 0 } },
 	{ .name = "overlay", .type = &opt_switch, AT(blk.overlay) },
 	{ .name = "backing", .type = &opt_switch, AT(blk.backing) },
 	{ .name = "iothread", .type = &opt_iothread, AT(iothread) },
@@ -232,94 +196,18 @@ const struct opt_word disk_words[] = {
 	{ 0 },
 };
 
-static const struct opt *find_key(const char *name)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(disk_keys); i++) {
-		if (!strcmp(disk_keys[i].name, name))
-			return &disk_keys[i];
-	}
-	return NULL;
-}
+static const struct disk_config plain_disk = { .queue_size = DEFAULT_QUEUE_SIZE };
+static const struct path_option disk_option = {
+	.thing = "a disk",
+	.file = "image",
+	.key = disk_keys,
+	.key_cnt = ARRAY_LEN(disk_keys),
+	.path_off = offsetof(struct disk_config, blk.path),
+	.plain = &plain_disk,
+	.size = sizeof(plain_disk),
+};
 
-static int unknown_key(const char *name, struct error **errp)
-{
-	_cleanup_(str_free) struct str all = { 0 };
-	const char *names[ARRAY_LEN(disk_keys)], *near;
-
-	for (unsigned i = 0; i < ARRAY_LEN(disk_keys); i++) {
-		names[i] = disk_keys[i].name;
-		str_add(&all, "%s%s", i ? ", " : "", names[i]);
-	}
-	near = nearest(name, names, ARRAY_LEN(names));
-	if (near)
-		return err_set(errp, EINVAL, "a disk has no '%s'; did you mean '%s'?", name, near);
-	err_set(errp, EINVAL, "a disk has no '%s'", name);
-	err_hint(errp, "there is %s; a comma in a file's name is written twice",
-		 all.s ? all.s : "");
-	return -EINVAL;
-}
-
-/* --- text ------------------------------------------------------------------------------------- */
-
-static int set_key(struct disk_config *d, const char *name, const char *value, uint64_t *seen,
-		   struct error **errp)
-{
-	const struct opt *o = find_key(name);
-	uint64_t bit;
-	int r;
-
-	if (!o)
-		return unknown_key(name, errp);
-	bit = UINT64_C(1) << (o - disk_keys);
-	if (*seen & bit)
-		return err_set(errp, EINVAL, "'%s' is said twice", name);
-	*seen |= bit;
-	if (!value && !o->type->is_switch)
-		return err_set(errp, EINVAL, "'%s' wants a value: %s=...", name, name);
-	r = o->type->set(opt_field(o, d), o, value ? value : "on", errp);
-	return r < 0 ? err_wrap(errp, "%s", name) : 0;
-}
-
-/* QEMU's and others' habit. A file that is really called so is "./file=x". */
-static int check_path(const char *path, struct error **errp)
-{
-	size_t n = strcspn(path, "=");
-
-	if (!*path)
-		return err_set(errp, EINVAL, "the name of the image is missing: PATH[,KEY=VALUE]");
-	if (path[n] && n == 4 && (!strncmp(path, "file", 4) || !strncmp(path, "path", 4))) {
-		err_set(errp, EINVAL, "'%s': the image comes first, by its name alone", path);
-		err_hint(errp, "say -d %s; a file of just this name is ./%s", path + n + 1, path);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_disk(const char *text, struct disk_config *d, struct error **errp)
-{
-	const char *rest = text;
-	uint64_t seen = 0;
-	int r;
-
-	d->blk.path = parse_item(&rest);
-	if (!d->blk.path)
-		return err_errno(errp, ENOMEM, "cannot store '%s'", text);
-	r = check_path(d->blk.path, errp);
-	while (!r && rest) {
-		_cleanup_free_ char *item = parse_item(&rest);
-		char *value = item ? strchr(item, '=') : NULL;
-
-		if (!item)
-			return err_errno(errp, ENOMEM, "cannot store '%s'", text);
-		if (!*item)
-			return err_set(errp, EINVAL, "'%s' has a comma with nothing behind it",
-				       text);
-		if (value)
-			*value++ = '\0';
-		r = set_key(d, item, value, &seen, errp);
-	}
-	return r;
-}
+/* --- the list --------------------------------------------------------------------------------- */
 
 /* Rules between the keys of one disk. */
 static int check_disk(const struct disk_config *d, struct error **errp)
@@ -336,8 +224,8 @@ static int check_disk(const struct disk_config *d, struct error **errp)
 static int set_disk(void *field, const struct opt *o, const char *text, struct error **errp)
 {
 	struct disk_list *l = field;
-	struct disk_config d, *v;
-	int r = parse_disk(text, disk_init(&d), errp);
+	struct disk_config d = plain_disk, *v;
+	int r = path_option_parse(&disk_option, text, &d, errp);
 
 	(void)o;
 	if (!r)
@@ -355,94 +243,17 @@ static int set_disk(void *field, const struct opt *o, const char *text, struct e
 	return r;
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
-
-static void add_item(struct str *s, const char *p)
-{
-	for (; *p; p++)
-		str_add_bytes(s, *p == ',' ? ",," : p, *p == ',' ? 2 : 1);
-}
-
-static int add_value(struct str *s, const char *key, const json_t *v, struct error **errp)
-{
-	str_add(s, ",");
-	add_item(s, key);
-	str_add(s, "=");
-	if (json_is_string(v))
-		add_item(s, json_string_value(v));
-	else if (json_is_boolean(v))
-		str_add(s, "%s", json_is_true(v) ? "on" : "off");
-	else if (json_is_integer(v))
-		str_add(s, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-	else
-		return err_set(errp, EINVAL, "'%s' wants a string, a number, true or false, not %s",
-			       key, json_kind(v));
-	return 0;
-}
-
-/* { "path": "a.img", "ro": true } is "a.img,ro=on". */
 static char *disk_text(const json_t *obj, struct error **errp)
 {
-	_cleanup_(str_free) struct str s = { 0 };
-	const json_t *path = json_object_get(obj, "path");
-	const char *key;
-	json_t *v;
-	char *text;
-
-	if (!json_is_string(path)) {
-		err_set(errp, EINVAL, "\"path\" is missing: the name of the image, a string");
-		return NULL;
-	}
-	add_item(&s, json_string_value(path));
-	/* jansson's iterators take no const; nothing is changed. */
-	json_object_foreach((json_t *)(uintptr_t)obj, key, v)
-	{
-		if (v != path && add_value(&s, key, v, errp) < 0)
-			return NULL;
-	}
-	text = str_take(&s);
-	if (!text)
-		err_errno(errp, ENOMEM, "cannot read a disk");
-	return text;
-}
-
-/* What differs from a disk of which only the path was said. */
-static json_t *disk_object(const struct disk_config *d)
-{
-	json_t *obj = json_object();
-	struct disk_config plain;
-	int bad = json_object_set_new(obj, "path", json_string(d->blk.path));
-
-	disk_init(&plain);
-	for (unsigned i = 0; i < ARRAY_LEN(disk_keys); i++) {
-		const struct opt *o = &disk_keys[i];
-		_cleanup_(json_freep) json_t *def = o->type->get(opt_cfield(o, &plain), o);
-		json_t *v = o->type->get(opt_cfield(o, d), o);
-
-		if (v && !json_equal(v, def))
-			bad |= json_object_set_new(obj, o->name, v);
-		else
-			json_decref(v);
-	}
-	if (!bad)
-		return obj;
-	json_decref(obj);
-	return NULL;
+	return path_option_text(&disk_option, obj, errp);
 }
 
 static json_t *get_disks(const void *field, const struct opt *o)
 {
 	const struct disk_list *l = field;
-	json_t *a = l->cnt ? json_array() : NULL;
 
 	(void)o;
-	for (unsigned i = 0; a && i < l->cnt; i++) {
-		if (json_array_append_new(a, disk_object(&l->v[i]))) {
-			json_decref(a);
-			return NULL;
-		}
-	}
-	return a;
+	return path_option_list(&disk_option, l->v, l->cnt);
 }
 
 static bool has_disks(const void *field)

@@ -4,14 +4,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
+#include "cli/path_option.h"
 #include "cli/stream_option.h"
 #include "vmm/error.h"
 #include "vmm/json.h"
-#include "vmm/parse.h"
-#include "vmm/str.h"
 
 const struct opt_word rng_words[] = {
 	{ "auto", RNG_AUTO, "when there is another virtio device" },
@@ -21,22 +19,6 @@ const struct opt_word rng_words[] = {
 };
 
 _Static_assert(sizeof(enum rng_presence) == sizeof(int), "opt_enum stores an int");
-
-/* An array of what @text says of each of @cnt elements. */
-static json_t *json_list(const void *v, unsigned cnt, size_t size, char *(*text)(const void *))
-{
-	json_t *a = cnt ? json_array() : NULL;
-
-	for (unsigned i = 0; a && i < cnt; i++) {
-		_cleanup_free_ char *s = text((const char *)v + i * size);
-
-		if (!s || json_array_append_new(a, json_string(s))) {
-			json_decref(a);
-			return NULL;
-		}
-	}
-	return a;
-}
 
 /* --- --port ----------------------------------------------------------------------------------- */
 
@@ -112,21 +94,21 @@ static int set_port(void *field, const struct opt *o, const char *text, struct e
 	return r ? r : err_errno(errp, ENOMEM, "cannot store '%s'", text);
 }
 
-static char *port_text(const void *p)
-{
-	const struct port_config *port = p;
-	struct str s = { 0 };
-
-	str_add(&s, "%s=%s", port->name, port->where);
-	return str_take(&s);
-}
-
 static json_t *get_ports(const void *field, const struct opt *o)
 {
 	const struct port_list *l = field;
+	json_t *a = l->cnt ? json_array() : NULL;
 
 	(void)o;
-	return json_list(l->v, l->cnt, sizeof(*l->v), port_text);
+	for (unsigned i = 0; a && i < l->cnt; i++) {
+		const struct port_config *p = &l->v[i];
+
+		if (json_array_append_new(a, json_sprintf("%s=%s", p->name, p->where))) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
 }
 
 static bool has_ports(const void *field)
@@ -170,6 +152,17 @@ static const struct opt pmem_keys[] = {
 	  .range = { 2 * MIB, 1024 * 1024 * GIB, 2 * MIB } },
 };
 
+static const struct pmem_config plain_pmem = { 0 };
+static const struct path_option pmem_option = {
+	.thing = "persistent memory",
+	.file = "file",
+	.key = pmem_keys,
+	.key_cnt = ARRAY_LEN(pmem_keys),
+	.path_off = offsetof(struct pmem_config, path),
+	.plain = &plain_pmem,
+	.size = sizeof(plain_pmem),
+};
+
 void pmem_list_free(struct pmem_list *l)
 {
 	for (unsigned i = 0; i < l->cnt; i++)
@@ -178,61 +171,28 @@ void pmem_list_free(struct pmem_list *l)
 	*l = (struct pmem_list){ 0 };
 }
 
-static int set_pmem_key(struct pmem_config *c, const char *key, const char *value,
-			struct error **errp)
+static int check_pmem(const struct pmem_config *c, struct error **errp)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(pmem_keys); i++) {
-		const struct opt *o = &pmem_keys[i];
-		int r;
-
-		if (strcmp(o->name, key))
-			continue;
-		if (!value && !o->type->is_switch)
-			return err_set(errp, EINVAL, "'%s' wants a value: %s=...", key, key);
-		r = o->type->set((char *)c + o->off, o, value ? value : "on", errp);
-		return r < 0 ? err_wrap(errp, "%s", key) : 0;
-	}
-	err_set(errp, EINVAL, "'%s' is unknown: use ro, private or size=SIZE", key);
-	err_hint(errp, "a comma in a file's name is written twice");
-	return -EINVAL;
-}
-
-static int parse_pmem(const char *text, struct pmem_config *c, struct error **errp)
-{
-	const char *rest = text;
-	int r = 0;
-
-	c->path = parse_item(&rest);
-	if (c->path && !*c->path)
-		return err_set(errp, EINVAL, "the name of the file is missing: PATH[,KEY]...");
-	while (c->path && !r && rest) {
-		_cleanup_free_ char *key = parse_item(&rest);
-		char *value = key ? strchr(key, '=') : NULL;
-
-		if (!key)
-			return err_errno(errp, ENOMEM, "cannot store '%s'", text);
-		if (value)
-			*value++ = '\0';
-		r = set_pmem_key(c, key, value, errp);
-	}
 	if (c->readonly && c->private)
 		return err_set(errp, EINVAL,
 			       "'ro' and 'private' exclude each other: what cannot be written "
 			       "needs no pages of its own");
-	return c->path ? r : err_errno(errp, ENOMEM, "cannot store '%s'", text);
+	return 0;
 }
 
 static int set_pmem(void *field, const struct opt *o, const char *text, struct error **errp)
 {
 	struct pmem_list *l = field;
-	struct pmem_config c = { 0 }, *v;
+	struct pmem_config c = plain_pmem, *v;
 	int r;
 
 	(void)o;
 	if (l->cnt == CONFIG_PMEMS)
 		return err_set(errp, E2BIG, "'%s' is one too many: there are %d at most", text,
 			       CONFIG_PMEMS);
-	r = parse_pmem(text, &c, errp);
+	r = path_option_parse(&pmem_option, text, &c, errp);
+	if (!r)
+		r = check_pmem(&c, errp);
 	v = r < 0 ? NULL : reallocarray(l->v, l->cnt + 1, sizeof(*v));
 	if (v) {
 		l->v = v;
@@ -243,20 +203,9 @@ static int set_pmem(void *field, const struct opt *o, const char *text, struct e
 	return r < 0 ? r : err_errno(errp, ENOMEM, "cannot store '%s'", text);
 }
 
-static char *pmem_text(const void *p)
+static char *pmem_text(const json_t *obj, struct error **errp)
 {
-	const struct pmem_config *c = p;
-	struct str s = { 0 };
-
-	for (const char *k = c->path; *k; k++)
-		str_add_bytes(&s, *k == ',' ? ",," : k, *k == ',' ? 2 : 1);
-	if (c->readonly)
-		str_add(&s, ",ro");
-	if (c->private)
-		str_add(&s, ",private");
-	if (c->size)
-		str_add(&s, ",size=%" PRIu64 "M", c->size / MIB);
-	return str_take(&s);
+	return path_option_text(&pmem_option, obj, errp);
 }
 
 static json_t *get_pmems(const void *field, const struct opt *o)
@@ -264,7 +213,7 @@ static json_t *get_pmems(const void *field, const struct opt *o)
 	const struct pmem_list *l = field;
 
 	(void)o;
-	return json_list(l->v, l->cnt, sizeof(*l->v), pmem_text);
+	return path_option_list(&pmem_option, l->v, l->cnt);
 }
 
 static bool has_pmems(const void *field)
@@ -279,12 +228,13 @@ static void clear_pmems(void *field, const struct opt *o)
 }
 
 const struct opt_type opt_pmems = {
-	.wants = "an array of strings such as [\"root.img,ro\"], or a string",
-	.json = OPT_STRING,
+	.wants = "an array of strings and objects, or one of them",
+	.json = OPT_STRING | OPT_OBJECT,
 	.completes = OPT_FILES,
 	.repeats = true,
 	.is_list = true,
 	.set = set_pmem,
+	.object_text = pmem_text,
 	.get = get_pmems,
 	.is_set = has_pmems,
 	.clear = clear_pmems,

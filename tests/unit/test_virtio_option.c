@@ -145,12 +145,14 @@ static void pmem(void **state)
 	run_args_free(&a);
 
 	refuse("the name of the file is missing", "--pmem", ",ro");
-	refuse("'rw' is unknown: use ro, private or size=SIZE", "--pmem", "x,rw");
+	refuse("persistent memory has no 'rw'", "--pmem", "x,rw");
+	refuse("'ro' is said twice", "--pmem", "x,ro,size=4M,ro=off");
 	refuse("'size' wants a value", "--pmem", "x,size");
 	refuse("size: '3M' (3 MiB) is not a multiple of 2 MiB", "--pmem", "x,size=3M");
 	refuse("too small", "--pmem", "x,size=0");
 	refuse("exclude each other", "--pmem", "x,ro,private");
-	refuse("'' is unknown", "--pmem", "x,");
+	refuse("'x,' has a comma with nothing behind it", "--pmem", "x,");
+	refuse("'file=x': the file comes first, by its name alone", "--pmem", "file=x");
 	refuse("one too many", "--pmem", "1", "--pmem", "2", "--pmem", "3", "--pmem", "4", "--pmem",
 	       "5", "--pmem", "6", "--pmem", "7", "--pmem", "8", "--pmem", "9");
 }
@@ -223,7 +225,8 @@ static void files_say_the_same(void **state)
 {
 	static const char text[] =
 		"{\"console\":{\"virtio\":\"pty\",\"ports\":[\"a=unix:/x\",\"b=null\"]},"
-		"\"pmem\":[\"r,,x.img,ro\",\"s,private,size=6M\"],\"board\":{\"rng\":\"on\"}}";
+		"\"pmem\":[\"r,,x.img,ro\",{\"path\":\"s\",\"private\":true,\"size\":\"6M\"}],"
+		"\"board\":{\"rng\":\"on\"}}";
 	const struct opt_set set = run_option_set();
 	_cleanup_free_ char *dump = NULL;
 	struct error *e = NULL;
@@ -234,6 +237,7 @@ static void files_say_the_same(void **state)
 	assert_int_equal(opt_read_json(&set, text, "vm.json", &a, &e), 0);
 	assert_no_error(e);
 	assert_int_equal(opt_dump_json(&set, &a, &dump, &e), 0);
+	assert_non_null(strstr(dump, "\"path\": \"r,x.img\",\n      \"ro\": true\n    }"));
 	run_args_init(&b);
 	assert_int_equal(opt_read_json(&set, dump, "dump", &b, &e), 0);
 	assert_no_error(e);

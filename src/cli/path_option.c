@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* path_option.c: PATH[,KEY[=VALUE]]... over a table of keys. */
+#include "cli/path_option.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/error.h"
+#include "vmm/json.h"
+#include "vmm/parse.h"
+#include "vmm/str.h"
+
+#define MAX_KEYS 64
+
+static char **path_of(const struct path_option *p, void *base)
+{
+	return (char **)((char *)base + p->path_off);
+}
+
+static const struct opt *find_key(const struct path_option *p, const char *name)
+{
+	for (unsigned i = 0; i < p->key_cnt; i++) {
+		if (!strcmp(p->key[i].name, name))
+			return &p->key[i];
+	}
+	return NULL;
+}
+
+static int unknown_key(const struct path_option *p, const char *name, struct error **errp)
+{
+	_cleanup_(str_free) struct str all = { 0 };
+	const char *names[MAX_KEYS] = { 0 }, *near;
+
+	for (unsigned i = 0; i < p->key_cnt; i++) {
+		names[i] = p->key[i].name;
+		str_add(&all, "%s%s", i ? ", " : "", names[i]);
+	}
+	near = nearest(name, names, p->key_cnt);
+	if (near)
+		return err_set(errp, EINVAL, "%s has no '%s'; did you mean '%s'?", p->thing, name,
+			       near);
+	err_set(errp, EINVAL, "%s has no '%s'", p->thing, name);
+	err_hint(errp, "there is %s; a comma in a file's name is written twice",
+		 all.s ? all.s : "");
+	return -EINVAL;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+static int set_key(const struct path_option *p, void *base, const char *name, const char *value,
+		   uint64_t *seen, struct error **errp)
+{
+	const struct opt *o = find_key(p, name);
+	uint64_t bit;
+	int r;
+
+	if (!o)
+		return unknown_key(p, name, errp);
+	bit = UINT64_C(1) << (o - p->key);
+	if (*seen & bit)
+		return err_set(errp, EINVAL, "'%s' is said twice", name);
+	*seen |= bit;
+	if (!value && !o->type->is_switch)
+		return err_set(errp, EINVAL, "'%s' wants a value: %s=...", name, name);
+	r = o->type->set(opt_field(o, base), o, value ? value : "on", errp);
+	return r < 0 ? err_wrap(errp, "%s", name) : 0;
+}
+
+/* QEMU's and others' habit. A file that is really called so is "./file=x". */
+static int check_path(const struct path_option *p, const char *path, struct error **errp)
+{
+	size_t n = strcspn(path, "=");
+
+	if (!*path)
+		return err_set(errp, EINVAL, "the name of the %s is missing: PATH[,KEY=VALUE]",
+			       p->file);
+	if (path[n] && n == 4 && (!strncmp(path, "file", 4) || !strncmp(path, "path", 4))) {
+		err_set(errp, EINVAL, "'%s': the %s comes first, by its name alone", path, p->file);
+		err_hint(errp, "say %s; a file of just this name is ./%s", path + n + 1, path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int path_option_parse(const struct path_option *p, const char *text, void *base,
+		      struct error **errp)
+{
+	const char *rest = text;
+	char **path = path_of(p, base);
+	uint64_t seen = 0;
+	int r;
+
+	*path = parse_item(&rest);
+	if (!*path)
+		return err_errno(errp, ENOMEM, "cannot store '%s'", text);
+	r = check_path(p, *path, errp);
+	while (!r && rest) {
+		_cleanup_free_ char *item = parse_item(&rest);
+		char *value = item ? strchr(item, '=') : NULL;
+
+		if (!item)
+			return err_errno(errp, ENOMEM, "cannot store '%s'", text);
+		if (!*item)
+			return err_set(errp, EINVAL, "'%s' has a comma with nothing behind it",
+				       text);
+		if (value)
+			*value++ = '\0';
+		r = set_key(p, base, item, value, &seen, errp);
+	}
+	return r;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static void add_item(struct str *s, const char *p)
+{
+	for (; *p; p++)
+		str_add_bytes(s, *p == ',' ? ",," : p, *p == ',' ? 2 : 1);
+}
+
+static int add_value(struct str *s, const char *key, const json_t *v, struct error **errp)
+{
+	str_add(s, ",");
+	add_item(s, key);
+	str_add(s, "=");
+	if (json_is_string(v))
+		add_item(s, json_string_value(v));
+	else if (json_is_boolean(v))
+		str_add(s, "%s", json_is_true(v) ? "on" : "off");
+	else if (json_is_integer(v))
+		str_add(s, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+	else
+		return err_set(errp, EINVAL, "'%s' wants a string, a number, true or false, not %s",
+			       key, json_kind(v));
+	return 0;
+}
+
+char *path_option_text(const struct path_option *p, const json_t *obj, struct error **errp)
+{
+	_cleanup_(str_free) struct str s = { 0 };
+	const json_t *path = json_object_get(obj, "path");
+	const char *key;
+	json_t *v;
+	char *text;
+
+	if (!json_is_string(path)) {
+		err_set(errp, EINVAL, "\"path\" is missing: the name of the %s, a string", p->file);
+		return NULL;
+	}
+	add_item(&s, json_string_value(path));
+	/* jansson's iterators take no const; nothing is changed. */
+	json_object_foreach((json_t *)(uintptr_t)obj, key, v)
+	{
+		if (v != path && add_value(&s, key, v, errp) < 0)
+			return NULL;
+	}
+	text = str_take(&s);
+	if (!text)
+		err_errno(errp, ENOMEM, "cannot read %s", p->thing);
+	return text;
+}
+
+static json_t *to_object(const struct path_option *p, const void *base)
+{
+	json_t *obj = json_object();
+	/* The same struct, of which nothing is changed here. */
+	const char *path = *path_of(p, (void *)(uintptr_t)base);
+	int bad = json_object_set_new(obj, "path", json_string(path));
+
+	for (unsigned i = 0; i < p->key_cnt; i++) {
+		const struct opt *o = &p->key[i];
+		_cleanup_(json_freep) json_t *plain = o->type->get(opt_cfield(o, p->plain), o);
+		json_t *v = o->type->get(opt_cfield(o, base), o);
+
+		if (v && !json_equal(v, plain))
+			bad |= json_object_set_new(obj, o->name, v);
+		else
+			json_decref(v);
+	}
+	if (!bad)
+		return obj;
+	json_decref(obj);
+	return NULL;
+}
+
+json_t *path_option_list(const struct path_option *p, const void *v, unsigned cnt)
+{
+	json_t *a = cnt ? json_array() : NULL;
+
+	for (unsigned i = 0; a && i < cnt; i++) {
+		if (json_array_append_new(a, to_object(p, (const char *)v + i * p->size))) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
+}
