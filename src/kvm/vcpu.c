@@ -83,8 +83,27 @@ struct cpu_intr vcpu_set_intr(struct vcpu_set *s)
 /* --- interrupts from our 8259 ----------------------------------------------------------------- */
 
 /*
- * Intel SDM 3A 6.8.1: INTR is taken only with IF set and outside an interrupt shadow. KVM says
- * whether that is so now; if not, it is asked to come back when it is.
+ * Whether the last exit left an instruction that KVM has yet to complete. It may then end in a
+ * fault (an MSR access that is refused, the memory operand of an INS), and of a fault and an
+ * injected interrupt that are both waiting KVM delivers the fault and forgets the interrupt,
+ * although ready_for_interrupt_injection said yes.
+ */
+static bool instruction_pending(const struct vcpu *v)
+{
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_IO:
+	case KVM_EXIT_MMIO:
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Intel SDM 3A 6.8.1: INTR is taken only with IF set and outside an interrupt shadow, between
+ * instructions. KVM says whether that is so now; if not, it is asked to come back when it is.
  */
 static void inject_intr(struct vcpu *v)
 {
@@ -92,7 +111,7 @@ static void inject_intr(struct vcpu *v)
 	struct kvm_interrupt irq;
 	int vector;
 
-	if (!run->ready_for_interrupt_injection) {
+	if (!run->ready_for_interrupt_injection || instruction_pending(v)) {
 		run->request_interrupt_window = 1;
 		return;
 	}

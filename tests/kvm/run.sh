@@ -123,13 +123,16 @@ done
 
 # --- registers that KVM does not know
 if [ "$(cat /sys/module/kvm/parameters/ignore_msrs 2>/dev/null)" = Y ]; then
-	for policy in known fault ignore; do
-		skip "80-msr-$policy" "this host's KVM ignores unknown MSRs itself (ignore_msrs)"
+	for name in 80-msr-known 80-msr-fault 80-msr-ignore interrupt-and-fault; do
+		skip $name "this host's KVM ignores unknown MSRs itself (ignore_msrs)"
 	done
 else
 	MESSAGE='reads MSR 0x12345678, which KVM does not know: general protection fault' \
 		t 80-msr-known real_msr $PASS "6${nl}w${nl}#GP${nl}#GP${nl}" -v
 	t 80-msr-fault real_msr $PASS "#GP${nl}#GP${nl}#GP${nl}#GP${nl}" --msr fault
+	for mode in split kernel user; do
+		t "interrupt-and-fault-$mode" real_fault_irq $PASS "all ticks${nl}" --irqchip $mode --msr fault
+	done
 	t 80-msr-ignore real_msr $PASS "0${nl}w${nl}0${nl}w${nl}" --msr ignore
 fi
 
