@@ -15,8 +15,8 @@
  *
  * One kick is one batch: all chains there are become one list, one blk_submit() and one
  * blk_reap(), and at most one interrupt. Requests come from a pool that was allocated at creation,
- * as many as there can be outstanding chains; nothing here allocates, copies data or takes a lock.
- * All of a device's queues are served on one loop.
+ * one more than there can be outstanding chains; nothing here allocates, copies data or takes a
+ * lock. All of a device's queues are served on one loop.
  */
 #include "devices/virtio/blk.h"
 
@@ -81,6 +81,12 @@ struct virtio_blk {
 static struct virtio_blk *to_blk(struct virtio_device *v)
 {
 	return container_of(v, struct virtio_blk, vdev);
+}
+
+/* Of each queue; see serve() for the one more. */
+static unsigned pool_size(const struct virtio_blk *b)
+{
+	return b->queue_size + 1;
 }
 
 /*
@@ -309,15 +315,15 @@ static bool begin(struct virtio_blk *b, struct request *rq)
 
 /*
  * Takes what there is, at most a ringful, as one batch. False: the queue has run dry (or broken).
- * There is an idle request for each chain, as vq_pop() lets no more be outstanding than the ring is
- * long.
+ * There is an idle request even when each chain of the ring is outstanding: only vq_pop() can say
+ * that there is nothing to wait for but a kick, and it lets no more be outstanding.
  */
 static bool serve(struct virtio_blk *b, struct vblk_queue *q, struct virtq *vq)
 {
 	struct blk_req *batch = NULL, **last = &batch;
 	enum vq_state state = VQ_OK;
 
-	for (unsigned n = 0; n < b->queue_size && q->idle_cnt; n++) {
+	for (unsigned n = 0; n < b->queue_size; n++) {
 		struct request *rq = q->idle[q->idle_cnt - 1];
 
 		state = vq_pop(vq, &rq->chain);
@@ -369,7 +375,7 @@ static void vblk_quiesce(struct virtio_device *v, unsigned index)
 	blk_drain(b->blk);
 	tell_driver(b);
 	for (unsigned i = 0; i < v->queue_cnt; i++)
-		assert(b->queue[i].idle_cnt == b->queue_size);
+		assert(b->queue[i].idle_cnt == pool_size(b));
 }
 
 /* --- configuration ---------------------------------------------------------------------------- */
@@ -522,12 +528,12 @@ static int create_pools(struct virtio_blk *b, unsigned queues)
 
 		q->owner = b;
 		q->index = i;
-		q->pool = calloc(b->queue_size, sizeof(*q->pool));
-		q->idle = calloc(b->queue_size, sizeof(struct request *));
+		q->pool = calloc(pool_size(b), sizeof(*q->pool));
+		q->idle = calloc(pool_size(b), sizeof(struct request *));
 		if (!q->pool || !q->idle)
 			return -ENOMEM;
 		/* The first of the pool is on top. */
-		for (unsigned k = b->queue_size; k-- > 0;)
+		for (unsigned k = pool_size(b); k-- > 0;)
 			q->idle[q->idle_cnt++] = &q->pool[k];
 	}
 	return b->queue ? 0 : -ENOMEM;
