@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* transport.c: interrupt status and doorbells, which both virtio transports have. */
+/* transport.c: selectors, interrupt status and doorbells, which both virtio transports have. */
 #include "devices/virtio/transport.h"
 
-#include "virtio/virtio.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/error.h"
 
 /* --- interrupt status ------------------------------------------------------------------------- */
 
@@ -45,6 +49,70 @@ uint8_t virtio_isr_get(struct virtio_isr *i)
 	bits = i->bits;
 	mutex_unlock(&i->lock);
 	return bits;
+}
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+static struct virtio_transport *to_transport(struct device *d)
+{
+	return container_of(d, struct virtio_transport, dev);
+}
+
+void virtio_transport_init(struct virtio_transport *t, const struct device_ops *ops,
+			   struct virtio_device *v, const char *suffix, struct io_region *regions,
+			   unsigned region_cnt, void (*drive)(struct virtio_isr *i, bool level))
+{
+	char id[sizeof(t->dev.id)];
+
+	snprintf(id, sizeof(id), "%.*s-%s", (int)(sizeof(id) - 2 - strlen(suffix)), v->dev.id,
+		 suffix);
+	device_init(&t->dev, ops, id, regions, region_cnt);
+	virtio_isr_init(&t->isr, drive);
+	t->xport.vdev = v;
+}
+
+void virtio_transport_fini(struct virtio_transport *t)
+{
+	virtio_isr_fini(&t->isr);
+}
+
+void virtio_transport_clear(struct virtio_transport *t)
+{
+	t->device_features_sel = t->driver_features_sel = t->queue_sel = 0;
+	virtio_isr_clear(&t->isr, UINT8_MAX);
+}
+
+void virtio_transport_stop(struct device *d)
+{
+	virtio_dev_stop(&to_transport(d)->xport.vdev->dev);
+}
+
+struct virtio_queue *virtio_selected(struct virtio_transport *t)
+{
+	return virtio_get_queue(t->xport.vdev, t->queue_sel);
+}
+
+struct virtio_queue *virtio_selected_open(struct virtio_transport *t)
+{
+	struct virtio_queue *q = virtio_selected(t);
+
+	return q && virtio_queue_is_open(t->xport.vdev, q) ? q : NULL;
+}
+
+void virtio_transport_pre_save(struct virtio_transport *t)
+{
+	t->isr_bits = virtio_isr_get(&t->isr);
+}
+
+int virtio_transport_post_load(struct virtio_transport *t, struct error **errp)
+{
+	if (t->isr_bits & ~(VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG))
+		return err_set(errp, EINVAL, "the saved state of '%s' has unknown interrupts",
+			       t->dev.id);
+	virtio_isr_clear(&t->isr, UINT8_MAX);
+	if (t->isr_bits)
+		virtio_isr_set(&t->isr, t->isr_bits);
+	return 0;
 }
 
 /* --- doorbells -------------------------------------------------------------------------------- */

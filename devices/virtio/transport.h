@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.h: what both transports have: interrupt status bits that drive a wire, and doorbells
- * that are attached once a driver uses them.
+ * transport.h: what both transports have: selectors, interrupt status bits that drive a wire, and
+ * doorbells that are attached once a driver uses them.
  */
 #ifndef DEVICES_VIRTIO_TRANSPORT_H
 #define DEVICES_VIRTIO_TRANSPORT_H
 
+#include "virtio/virtio.h"
 #include "vmm/doorbell.h"
 #include "vmm/lock.h"
-
-struct virtio_device;
 
 /*
  * ISR status (4.1.4.5), InterruptStatus (4.2.2). The loop sets bits, vCPUs clear them; the lock
@@ -29,6 +28,54 @@ void virtio_isr_set(struct virtio_isr *i, uint8_t bits);
 /* Clears those of @bits that are set; returns what was set before. Any thread. */
 uint8_t virtio_isr_clear(struct virtio_isr *i, uint8_t bits);
 uint8_t virtio_isr_get(struct virtio_isr *i);
+
+/* The registers that both transports have. First in the state of each. */
+struct virtio_transport {
+	struct device dev;
+	struct virtio_xport xport;
+	struct virtio_isr isr;
+
+	/* what a snapshot holds, see VIRTIO_TRANSPORT_SNAP() */
+	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	uint8_t isr_bits; /* copy of isr.bits */
+};
+
+/*
+ * A device "disk0-pci", where @suffix is "pci", for the zeroed @t and the device @v. The caller
+ * attaches it with virtio_attach() when nothing can fail any more.
+ */
+void virtio_transport_init(struct virtio_transport *t, const struct device_ops *ops,
+			   struct virtio_device *v, const char *suffix, struct io_region *regions,
+			   unsigned region_cnt, void (*drive)(struct virtio_isr *i, bool level));
+void virtio_transport_fini(struct virtio_transport *t);
+/* Power-on values of the registers above. The device is reset before: no completion of an earlier
+ * life then comes after interrupt status was cleared. */
+void virtio_transport_clear(struct virtio_transport *t);
+/* device_ops.stop of a transport. */
+void virtio_transport_stop(struct device *d);
+
+/* The queue that the driver has selected; NULL: there is none, or (_open) its setup is frozen. */
+struct virtio_queue *virtio_selected(struct virtio_transport *t);
+struct virtio_queue *virtio_selected_open(struct virtio_transport *t);
+
+static inline void virtio_set_low(gpa_t *a, uint32_t val)
+{
+	*a = (*a & ~UINT64_C(0xffffffff)) | val;
+}
+
+static inline void virtio_set_high(gpa_t *a, uint32_t val)
+{
+	*a = (*a & UINT64_C(0xffffffff)) | (uint64_t)val << 32;
+}
+
+void virtio_transport_pre_save(struct virtio_transport *t);
+int virtio_transport_post_load(struct virtio_transport *t, struct error **errp) __must_check;
+
+/* clang-format off */
+#define VIRTIO_TRANSPORT_SNAP(S, t)                                                                \
+	SNAP(S, t.device_features_sel, 1), SNAP(S, t.driver_features_sel, 1),                      \
+	SNAP(S, t.queue_sel, 1), SNAP(S, t.isr_bits, 1)
+/* clang-format on */
 
 /*
  * The notification addresses of a device's queues in one place (an I/O BAR, a memory BAR, the

@@ -17,52 +17,44 @@
 #include "devices/virtio/transport_mmio.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "devices/virtio/transport.h"
-#include "virtio/virtio.h"
 #include "vmm/error.h"
 #include "vmm/irq.h"
 
 struct virtio_mmio {
-	struct device dev;
+	struct virtio_transport t; /* first */
 	struct io_region region[VIRTIO_MMIO_REGIONS];
-	struct virtio_xport xport;
 	struct irq_line *irq;
-	struct virtio_isr isr;
 	struct virtio_bells bells;
-
-	/* what a snapshot holds */
-	uint32_t device_features_sel, driver_features_sel, queue_sel;
-	uint8_t isr_bits; /* copy of isr.bits */
 };
 
 static struct virtio_mmio *to_mmio(struct device *d)
 {
-	return container_of(d, struct virtio_mmio, dev);
+	return container_of(d, struct virtio_mmio, t.dev);
 }
 
 static struct virtio_mmio *xport_mmio(struct virtio_xport *x)
 {
-	return container_of(x, struct virtio_mmio, xport);
+	return container_of(x, struct virtio_mmio, t.xport);
 }
 
 /* --- towards the guest ------------------------------------------------------------------------ */
 
 static void drive_irq(struct virtio_isr *i, bool level)
 {
-	irq_set(container_of(i, struct virtio_mmio, isr)->irq, level);
+	irq_set(container_of(i, struct virtio_mmio, t.isr)->irq, level);
 }
 
 static void mmio_irq_queue(struct virtio_xport *x, unsigned q)
 {
 	(void)q;
-	virtio_isr_set(&xport_mmio(x)->isr, VIRTIO_ISR_QUEUE);
+	virtio_isr_set(&xport_mmio(x)->t.isr, VIRTIO_ISR_QUEUE);
 }
 
 static void mmio_irq_config(struct virtio_xport *x)
 {
-	virtio_isr_set(&xport_mmio(x)->isr, VIRTIO_ISR_CONFIG);
+	virtio_isr_set(&xport_mmio(x)->t.isr, VIRTIO_ISR_CONFIG);
 }
 
 static void mmio_doorbells(struct virtio_xport *x, bool on)
@@ -76,23 +68,9 @@ static const struct virtio_xport_ops mmio_xport_ops = { .irq_queue = mmio_irq_qu
 
 /* --- registers -------------------------------------------------------------------------------- */
 
-static void reset_registers(struct virtio_mmio *m)
-{
-	m->device_features_sel = m->driver_features_sel = m->queue_sel = 0;
-	virtio_isr_clear(&m->isr, UINT8_MAX);
-}
-
-/* The selected queue, if its setup may be changed. */
-static struct virtio_queue *open_queue(struct virtio_mmio *m)
-{
-	struct virtio_queue *q = virtio_get_queue(m->xport.vdev, m->queue_sel);
-
-	return q && virtio_queue_is_open(m->xport.vdev, q) ? q : NULL;
-}
-
 static uint64_t read_queue_register(struct virtio_mmio *m, uint32_t off)
 {
-	const struct virtio_queue *q = virtio_get_queue(m->xport.vdev, m->queue_sel);
+	const struct virtio_queue *q = virtio_selected(&m->t);
 
 	if (!q)
 		return 0;
@@ -104,7 +82,7 @@ static uint64_t read_queue_register(struct virtio_mmio *m, uint32_t off)
 static uint64_t control_read(struct io_region *r, uint32_t off, unsigned size)
 {
 	struct virtio_mmio *m = to_mmio(r->dev);
-	struct virtio_device *v = m->xport.vdev;
+	struct virtio_device *v = m->t.xport.vdev;
 
 	(void)size;
 	switch (off) {
@@ -117,9 +95,9 @@ static uint64_t control_read(struct io_region *r, uint32_t off, unsigned size)
 	case VIRTIO_MMIO_VENDOR_ID:
 		return VIRTIO_VENDOR_ID;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return virtio_offered_word(v, m->device_features_sel);
+		return virtio_offered_word(v, m->t.device_features_sel);
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return virtio_isr_get(&m->isr);
+		return virtio_isr_get(&m->t.isr);
 	case VIRTIO_MMIO_STATUS:
 		return virtio_status(v);
 	case VIRTIO_MMIO_CONFIG_GENERATION:
@@ -134,20 +112,10 @@ static uint64_t control_read(struct io_region *r, uint32_t off, unsigned size)
 	}
 }
 
-static void set_low(gpa_t *a, uint32_t val)
-{
-	*a = (*a & ~UINT64_C(0xffffffff)) | val;
-}
-
-static void set_high(gpa_t *a, uint32_t val)
-{
-	*a = (*a & UINT64_C(0xffffffff)) | (uint64_t)val << 32;
-}
-
 /* What makes up a queue: ignored for one that is not there or is no longer open. */
 static void write_queue_register(struct virtio_mmio *m, uint32_t off, uint32_t val)
 {
-	struct virtio_queue *q = open_queue(m);
+	struct virtio_queue *q = virtio_selected_open(&m->t);
 
 	if (!q)
 		return;
@@ -157,22 +125,22 @@ static void write_queue_register(struct virtio_mmio *m, uint32_t off, uint32_t v
 		q->addr.size = val <= UINT16_MAX ? (uint16_t)val : 0;
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
-		set_low(&q->addr.desc, val);
+		virtio_set_low(&q->addr.desc, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-		set_high(&q->addr.desc, val);
+		virtio_set_high(&q->addr.desc, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_DRIVER_LOW:
-		set_low(&q->addr.driver, val);
+		virtio_set_low(&q->addr.driver, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_DRIVER_HIGH:
-		set_high(&q->addr.driver, val);
+		virtio_set_high(&q->addr.driver, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_DEVICE_LOW:
-		set_low(&q->addr.device, val);
+		virtio_set_low(&q->addr.device, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_DEVICE_HIGH:
-		set_high(&q->addr.device, val);
+		virtio_set_high(&q->addr.device, val);
 		break;
 	default:
 		break;
@@ -181,15 +149,15 @@ static void write_queue_register(struct virtio_mmio *m, uint32_t off, uint32_t v
 
 static void write_status(struct virtio_mmio *m, uint32_t val)
 {
-	virtio_set_status(m->xport.vdev, (uint8_t)val);
+	virtio_set_status(m->t.xport.vdev, (uint8_t)val);
 	if (!(uint8_t)val)
-		reset_registers(m);
+		virtio_transport_clear(&m->t);
 }
 
 static void control_write(struct io_region *r, uint32_t off, unsigned size, uint64_t val64)
 {
 	struct virtio_mmio *m = to_mmio(r->dev);
-	struct virtio_device *v = m->xport.vdev;
+	struct virtio_device *v = m->t.xport.vdev;
 	uint32_t val = (uint32_t)val64;
 
 	(void)size;
@@ -198,32 +166,32 @@ static void control_write(struct io_region *r, uint32_t off, unsigned size, uint
 		virtio_bells_ring(&m->bells, val);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
-		virtio_isr_clear(&m->isr, (uint8_t)val);
+		virtio_isr_clear(&m->t.isr, (uint8_t)val);
 		break;
 	case VIRTIO_MMIO_STATUS:
 		write_status(m, val);
 		break;
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-		m->device_features_sel = val;
+		m->t.device_features_sel = val;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-		m->driver_features_sel = val;
+		m->t.driver_features_sel = val;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES:
-		virtio_ack_word(v, m->driver_features_sel, val);
+		virtio_ack_word(v, m->t.driver_features_sel, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_SEL:
-		m->queue_sel = val;
+		m->t.queue_sel = val;
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
 		if (val & 1)
-			virtio_queue_enable(v, m->queue_sel);
+			virtio_queue_enable(v, m->t.queue_sel);
 		else
-			virtio_queue_disable(v, m->queue_sel);
+			virtio_queue_disable(v, m->t.queue_sel);
 		break;
 	case VIRTIO_MMIO_QUEUE_RESET:
 		if (val & 1)
-			virtio_queue_reset(v, m->queue_sel);
+			virtio_queue_reset(v, m->t.queue_sel);
 		break;
 	default:
 		write_queue_register(m, off, val);
@@ -233,12 +201,12 @@ static void control_write(struct io_region *r, uint32_t off, unsigned size, uint
 
 static uint64_t config_read(struct io_region *r, uint32_t off, unsigned size)
 {
-	return virtio_read_config(to_mmio(r->dev)->xport.vdev, off, size);
+	return virtio_read_config(to_mmio(r->dev)->t.xport.vdev, off, size);
 }
 
 static void config_write(struct io_region *r, uint32_t off, unsigned size, uint64_t val)
 {
-	virtio_write_config(to_mmio(r->dev)->xport.vdev, off, size, val);
+	virtio_write_config(to_mmio(r->dev)->t.xport.vdev, off, size, val);
 }
 
 static const struct region_ops control_ops = { 4, 4, control_read, control_write };
@@ -248,23 +216,14 @@ static const struct region_ops config_ops = { 1, 4, config_read, config_write };
 
 static void mmio_reset(struct device *d)
 {
-	struct virtio_mmio *m = to_mmio(d);
-
-	/* First, so that no completion comes after the interrupt status was cleared. */
-	virtio_set_status(m->xport.vdev, 0);
-	reset_registers(m);
-}
-
-static void mmio_stop(struct device *d)
-{
-	virtio_dev_stop(&to_mmio(d)->xport.vdev->dev);
+	write_status(to_mmio(d), 0);
 }
 
 static void mmio_destroy(struct device *d)
 {
 	if (!d)
 		return;
-	virtio_isr_fini(&to_mmio(d)->isr);
+	virtio_transport_fini(&to_mmio(d)->t);
 	device_free(d);
 }
 
@@ -272,7 +231,7 @@ static void pre_save(void *s)
 {
 	struct virtio_mmio *m = s;
 
-	m->isr_bits = virtio_isr_get(&m->isr);
+	virtio_transport_pre_save(&m->t);
 }
 
 static int post_load(void *s, unsigned version, struct error **errp)
@@ -280,21 +239,10 @@ static int post_load(void *s, unsigned version, struct error **errp)
 	struct virtio_mmio *m = s;
 
 	(void)version;
-	if (m->isr_bits & ~(VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG))
-		return err_set(errp, EINVAL, "the saved state of '%s' has unknown interrupts",
-			       m->dev.id);
-	virtio_isr_clear(&m->isr, UINT8_MAX);
-	if (m->isr_bits)
-		virtio_isr_set(&m->isr, m->isr_bits);
-	return 0;
+	return virtio_transport_post_load(&m->t, errp);
 }
 
-static const struct snap_field fields[] = {
-	SNAP(struct virtio_mmio, device_features_sel, 1),
-	SNAP(struct virtio_mmio, driver_features_sel, 1),
-	SNAP(struct virtio_mmio, queue_sel, 1),
-	SNAP(struct virtio_mmio, isr_bits, 1),
-};
+static const struct snap_field fields[] = { VIRTIO_TRANSPORT_SNAP(struct virtio_mmio, t) };
 static const struct snap_desc state = { .version = 1,
 					.min_version = 1,
 					.f = fields,
@@ -304,7 +252,7 @@ static const struct snap_desc state = { .version = 1,
 
 static const struct device_ops mmio_ops = { .name = "virtio-mmio",
 					    .reset = mmio_reset,
-					    .stop = mmio_stop,
+					    .stop = virtio_transport_stop,
 					    .destroy = mmio_destroy,
 					    .state = &state };
 
@@ -312,12 +260,10 @@ int virtio_mmio_create(const struct virtio_mmio_config *c, struct virtio_mmio **
 		       struct error **errp)
 {
 	struct virtio_mmio *m = calloc(1, sizeof(*m));
-	char id[sizeof(m->dev.id)];
 
 	if (!m)
 		return err_set(errp, ENOMEM, "cannot allocate the registers of '%s'",
 			       c->vdev->dev.id);
-	snprintf(id, sizeof(id), "%.18s-mmio", c->vdev->dev.id);
 	m->region[VIRTIO_MMIO_CONTROL] = (struct io_region){ .ops = &control_ops,
 							     .name = "virtio registers",
 							     .len = VIRTIO_MMIO_CONFIG };
@@ -325,22 +271,22 @@ int virtio_mmio_create(const struct virtio_mmio_config *c, struct virtio_mmio **
 		(struct io_region){ .ops = &config_ops,
 				    .name = "virtio configuration",
 				    .len = VIRTIO_MMIO_LEN - VIRTIO_MMIO_CONFIG };
-	device_init(&m->dev, &mmio_ops, id, m->region, VIRTIO_MMIO_REGIONS);
+	virtio_transport_init(&m->t, &mmio_ops, c->vdev, "mmio", m->region, VIRTIO_MMIO_REGIONS,
+			      drive_irq);
 	m->irq = c->irq;
-	virtio_isr_init(&m->isr, drive_irq);
 	m->bells = (struct virtio_bells){
 		.vdev = c->vdev,
 		.host = c->doorbells,
 		.first = { .addr = c->base + VIRTIO_MMIO_QUEUE_NOTIFY, .size = 4, .match = true },
 		.mapped = true,
 	};
-	m->xport.ops = &mmio_xport_ops;
-	virtio_attach(c->vdev, &m->xport, 0);
+	m->t.xport.ops = &mmio_xport_ops;
+	virtio_attach(c->vdev, &m->t.xport, 0);
 	*ret = m;
 	return 0;
 }
 
 struct device *virtio_mmio_device(struct virtio_mmio *m)
 {
-	return &m->dev;
+	return &m->t.dev;
 }

@@ -18,11 +18,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "devices/virtio/transport.h"
-#include "virtio/virtio.h"
 #include "vmm/error.h"
 #include "vmm/pci.h"
 
@@ -31,31 +29,25 @@
 enum { REGION_MEM, REGION_IO, REGION_CNT };
 
 struct virtio_pci {
-	struct device dev;
+	struct virtio_transport t; /* first */
 	struct io_region region[REGION_CNT];
 	struct pci_func func;
-	struct virtio_xport xport;
-	struct virtio_isr isr;
 	struct virtio_bells mem_bells, io_bells;
 	unsigned window; /* offset of the PCI_CFG capability */
 	_Atomic uint16_t config_vector;
 
-	/* registers that a snapshot holds */
-	uint32_t device_feature_select, driver_feature_select;
-	uint16_t queue_select;
 	/* copies that a snapshot holds */
-	uint8_t isr_bits;
 	uint16_t config_vec, vec[VIRTIO_QUEUES_MAX];
 };
 
 static struct virtio_pci *to_pci(struct device *d)
 {
-	return container_of(d, struct virtio_pci, dev);
+	return container_of(d, struct virtio_pci, t.dev);
 }
 
 static struct virtio_pci *xport_pci(struct virtio_xport *x)
 {
-	return container_of(x, struct virtio_pci, xport);
+	return container_of(x, struct virtio_pci, t.xport);
 }
 
 static struct virtio_pci *func_pci(struct pci_func *f)
@@ -67,7 +59,7 @@ static struct virtio_pci *func_pci(struct pci_func *f)
 
 static void drive_intx(struct virtio_isr *i, bool level)
 {
-	pci_irq_intx(&container_of(i, struct virtio_pci, isr)->func, level);
+	pci_irq_intx(&container_of(i, struct virtio_pci, t.isr)->func, level);
 }
 
 /* Sends nothing for VIRTIO_MSI_NO_VECTOR, which is beyond any table. */
@@ -85,7 +77,7 @@ static void pci_irq_queue(struct virtio_xport *x, unsigned q)
 	if (pci_irq_msix_enabled(&p->func))
 		send_vector(p, &x->vdev->queue[q].vector);
 	else
-		virtio_isr_set(&p->isr, VIRTIO_ISR_QUEUE);
+		virtio_isr_set(&p->t.isr, VIRTIO_ISR_QUEUE);
 }
 
 /* 4.1.4.5.1: the configuration bit is set with MSI-X, too. */
@@ -93,7 +85,7 @@ static void pci_irq_config(struct virtio_xport *x)
 {
 	struct virtio_pci *p = xport_pci(x);
 
-	virtio_isr_set(&p->isr, VIRTIO_ISR_CONFIG);
+	virtio_isr_set(&p->t.isr, VIRTIO_ISR_CONFIG);
 	if (pci_irq_msix_enabled(&p->func))
 		send_vector(p, &p->config_vector);
 }
@@ -112,24 +104,17 @@ static const struct virtio_xport_ops xport_ops = { .irq_queue = pci_irq_queue,
 
 static void reset_registers(struct virtio_pci *p)
 {
-	struct virtio_device *v = p->xport.vdev;
+	struct virtio_device *v = p->t.xport.vdev;
 
-	p->device_feature_select = p->driver_feature_select = 0;
-	p->queue_select = 0;
 	p->config_vector = VIRTIO_MSI_NO_VECTOR;
 	for (unsigned i = 0; i < v->queue_cnt; i++)
 		v->queue[i].vector = VIRTIO_MSI_NO_VECTOR;
-	virtio_isr_clear(&p->isr, UINT8_MAX);
-}
-
-static struct virtio_queue *selected(struct virtio_pci *p)
-{
-	return virtio_get_queue(p->xport.vdev, p->queue_select);
+	virtio_transport_clear(&p->t);
 }
 
 static void get_queue(struct virtio_pci *p, struct virtio_pci_common_cfg *c)
 {
-	struct virtio_queue *q = selected(p);
+	struct virtio_queue *q = virtio_selected(&p->t);
 
 	if (!q)
 		return; /* 4.1.4.3.1: a queue_size of 0 says that there is none */
@@ -149,16 +134,16 @@ static void get_queue(struct virtio_pci *p, struct virtio_pci_common_cfg *c)
 static uint64_t common_read(struct virtio_pci *p, uint32_t off, unsigned size)
 {
 	const uint32_t generation = offsetof(struct virtio_pci_common_cfg, config_generation);
-	struct virtio_device *v = p->xport.vdev;
+	struct virtio_device *v = p->t.xport.vdev;
 	struct virtio_pci_common_cfg c = {
-		.device_feature_select = le32_make(p->device_feature_select),
-		.device_feature = le32_make(virtio_offered_word(v, p->device_feature_select)),
-		.driver_feature_select = le32_make(p->driver_feature_select),
-		.driver_feature = le32_make(virtio_acked_word(v, p->driver_feature_select)),
+		.device_feature_select = le32_make(p->t.device_features_sel),
+		.device_feature = le32_make(virtio_offered_word(v, p->t.device_features_sel)),
+		.driver_feature_select = le32_make(p->t.driver_features_sel),
+		.driver_feature = le32_make(virtio_acked_word(v, p->t.driver_features_sel)),
 		.config_msix_vector = le16_make(p->config_vector),
 		.num_queues = le16_make((uint16_t)v->queue_cnt),
 		.device_status = virtio_status(v),
-		.queue_select = le16_make(p->queue_select),
+		.queue_select = le16_make((uint16_t)p->t.queue_sel),
 	};
 	uint8_t b[8] = { 0 };
 
@@ -174,17 +159,17 @@ static uint64_t common_read(struct virtio_pci *p, uint32_t off, unsigned size)
 
 static void write_device_feature_select(struct virtio_pci *p, uint32_t val)
 {
-	p->device_feature_select = val;
+	p->t.device_features_sel = val;
 }
 
 static void write_driver_feature_select(struct virtio_pci *p, uint32_t val)
 {
-	p->driver_feature_select = val;
+	p->t.driver_features_sel = val;
 }
 
 static void write_driver_feature(struct virtio_pci *p, uint32_t val)
 {
-	virtio_ack_word(p->xport.vdev, p->driver_feature_select, val);
+	virtio_ack_word(p->t.xport.vdev, p->t.driver_features_sel, val);
 }
 
 /* 4.1.5.1.2.1: "the device MUST return NO_VECTOR" where it cannot map an event to the vector. */
@@ -202,19 +187,19 @@ static void write_config_msix_vector(struct virtio_pci *p, uint32_t val)
 
 static void write_device_status(struct virtio_pci *p, uint32_t val)
 {
-	virtio_set_status(p->xport.vdev, (uint8_t)val);
+	virtio_set_status(p->t.xport.vdev, (uint8_t)val);
 	if (!val)
 		reset_registers(p);
 }
 
 static void write_queue_select(struct virtio_pci *p, uint32_t val)
 {
-	p->queue_select = (uint16_t)val;
+	p->t.queue_sel = (uint16_t)val;
 }
 
 static void write_queue_msix_vector(struct virtio_pci *p, uint32_t val)
 {
-	struct virtio_queue *q = selected(p);
+	struct virtio_queue *q = virtio_selected(&p->t);
 
 	if (q)
 		q->vector = valid_vector(p, val);
@@ -223,26 +208,18 @@ static void write_queue_msix_vector(struct virtio_pci *p, uint32_t val)
 static void write_queue_enable(struct virtio_pci *p, uint32_t val)
 {
 	if (val == 1)
-		virtio_queue_enable(p->xport.vdev, p->queue_select);
+		virtio_queue_enable(p->t.xport.vdev, p->t.queue_sel);
 }
 
 static void write_queue_reset(struct virtio_pci *p, uint32_t val)
 {
 	if (val == 1)
-		virtio_queue_reset(p->xport.vdev, p->queue_select);
-}
-
-/* The selected queue, if its setup may be changed. */
-static struct virtio_queue *open_queue(struct virtio_pci *p)
-{
-	struct virtio_queue *q = selected(p);
-
-	return q && virtio_queue_is_open(p->xport.vdev, q) ? q : NULL;
+		virtio_queue_reset(p->t.xport.vdev, p->t.queue_sel);
 }
 
 static void write_queue_size(struct virtio_pci *p, uint32_t val)
 {
-	struct virtio_queue *q = open_queue(p);
+	struct virtio_queue *q = virtio_selected_open(&p->t);
 
 	if (q)
 		q->addr.size = (uint16_t)val;
@@ -285,16 +262,16 @@ static const struct address_reg {
 
 static void write_address(struct virtio_pci *p, uint32_t off, uint32_t val)
 {
-	struct virtio_queue *q = open_queue(p);
+	struct virtio_queue *q = virtio_selected_open(&p->t);
 
 	for (unsigned i = 0; q && i < ARRAY_LEN(address_regs); i++) {
 		const struct address_reg *r = &address_regs[i];
-		uint64_t *a = (uint64_t *)(void *)((char *)&q->addr + r->field);
+		gpa_t *a = (gpa_t *)(void *)((char *)&q->addr + r->field);
 
 		if (off == r->off)
-			*a = (*a & ~UINT64_C(0xffffffff)) | val;
+			virtio_set_low(a, val);
 		else if (off == r->off + 4u)
-			*a = (*a & UINT64_C(0xffffffff)) | (uint64_t)val << 32;
+			virtio_set_high(a, val);
 	}
 }
 
@@ -327,9 +304,9 @@ static uint64_t mem_read(struct io_region *r, uint32_t off, unsigned size)
 		return common_read(p, in_page, size);
 	case VIRTIO_PCI_ISR:
 		/* 4.1.4.5.1: "The device MUST reset ISR status to 0 on driver read." */
-		return in_page ? 0 : virtio_isr_clear(&p->isr, UINT8_MAX);
+		return in_page ? 0 : virtio_isr_clear(&p->t.isr, UINT8_MAX);
 	case VIRTIO_PCI_DEVICE:
-		return virtio_read_config(p->xport.vdev, in_page, size);
+		return virtio_read_config(p->t.xport.vdev, in_page, size);
 	default:
 		return 0;
 	}
@@ -345,7 +322,7 @@ static void mem_write(struct io_region *r, uint32_t off, unsigned size, uint64_t
 		common_write(p, in_page, size, (uint32_t)val);
 		break;
 	case VIRTIO_PCI_DEVICE:
-		virtio_write_config(p->xport.vdev, in_page, size, val);
+		virtio_write_config(p->t.xport.vdev, in_page, size, val);
 		break;
 	case VIRTIO_PCI_NOTIFY:
 		notify(&p->mem_bells, in_page);
@@ -377,21 +354,21 @@ static void bar_changed(struct pci_func *f, unsigned bar, bool mapped, uint64_t 
 {
 	struct virtio_pci *p = func_pci(f);
 
-	device_lock(&p->dev);
+	device_lock(&p->t.dev);
 	if (bar == VIRTIO_PCI_BAR_IO)
 		virtio_bells_move(&p->io_bells, mapped, addr);
 	else if (bar == VIRTIO_PCI_BAR_MEM)
 		virtio_bells_move(&p->mem_bells, mapped, addr + VIRTIO_PCI_NOTIFY);
-	device_unlock(&p->dev);
+	device_unlock(&p->t.dev);
 }
 
 static void bus_master(struct pci_func *f, bool on)
 {
 	struct virtio_pci *p = func_pci(f);
 
-	device_lock(&p->dev);
-	virtio_allow_dma(p->xport.vdev, on);
-	device_unlock(&p->dev);
+	device_lock(&p->t.dev);
+	virtio_allow_dma(p->t.xport.vdev, on);
+	device_unlock(&p->t.dev);
 }
 
 /* --- the window in configuration space (4.1.4.9) ---------------------------------------------- */
@@ -528,7 +505,7 @@ static void add_window(struct virtio_pci *p)
 
 static int describe(struct virtio_pci *p, struct error **errp)
 {
-	const struct virtio_device *v = p->xport.vdev;
+	const struct virtio_device *v = p->t.xport.vdev;
 	struct pci_ident id = {
 		.vendor = VIRTIO_PCI_VENDOR,
 		.device = (uint16_t)(VIRTIO_PCI_DEVICE_BASE + v->ops->device_type),
@@ -540,7 +517,7 @@ static int describe(struct virtio_pci *p, struct error **errp)
 	};
 	uint32_t bells = v->queue_cnt * VIRTIO_PCI_NOTIFY_STRIDE;
 
-	pci_func_init(&p->func, &p->dev, &func_ops, &id);
+	pci_func_init(&p->func, &p->t.dev, &func_ops, &id);
 	pci_func_add_bar(&p->func, VIRTIO_PCI_BAR_MEM, PCI_BAR_MEM32, &p->region[REGION_MEM]);
 	pci_func_add_bar(&p->func, VIRTIO_PCI_BAR_IO, PCI_BAR_IO, &p->region[REGION_IO]);
 	add_place(p, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_COMMON,
@@ -559,16 +536,7 @@ static int describe(struct virtio_pci *p, struct error **errp)
 /* The function is reset by its bus. */
 static void pci_reset(struct device *d)
 {
-	struct virtio_pci *p = to_pci(d);
-
-	/* First, so that no completion comes after ISR status was cleared. */
-	virtio_set_status(p->xport.vdev, 0);
-	reset_registers(p);
-}
-
-static void pci_stop(struct device *d)
-{
-	virtio_dev_stop(&to_pci(d)->xport.vdev->dev);
+	write_device_status(to_pci(d), 0);
 }
 
 static void pci_destroy(struct device *d)
@@ -580,17 +548,17 @@ static void pci_destroy(struct device *d)
 	p = to_pci(d);
 	pci_bus_detach(&p->func);
 	pci_func_fini(&p->func);
-	virtio_isr_fini(&p->isr);
+	virtio_transport_fini(&p->t);
 	device_free(d);
 }
 
 static void pre_save(void *s)
 {
 	struct virtio_pci *p = s;
-	struct virtio_device *v = p->xport.vdev;
+	struct virtio_device *v = p->t.xport.vdev;
 
 	pci_func_pre_save(&p->func);
-	p->isr_bits = virtio_isr_get(&p->isr);
+	virtio_transport_pre_save(&p->t);
 	p->config_vec = p->config_vector;
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
 		p->vec[i] = i < v->queue_cnt ? v->queue[i].vector : 0;
@@ -604,36 +572,28 @@ static bool vector_ok(const struct virtio_pci *p, uint16_t vector)
 static int post_load(void *s, unsigned version, struct error **errp)
 {
 	struct virtio_pci *p = s;
-	struct virtio_device *v = p->xport.vdev;
-	bool ok = vector_ok(p, p->config_vec) &&
-		  !(p->isr_bits & ~(VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG));
+	struct virtio_device *v = p->t.xport.vdev;
+	bool ok = vector_ok(p, p->config_vec) && p->t.queue_sel <= UINT16_MAX;
 	int r;
 
 	(void)version;
 	for (unsigned i = 0; i < v->queue_cnt; i++)
 		ok = ok && vector_ok(p, p->vec[i]);
 	if (!ok)
-		return err_set(errp, EINVAL,
-			       "the saved state of '%s' has interrupts that it does not have",
-			       p->dev.id);
+		return err_set(
+			errp, EINVAL,
+			"the saved state of '%s' has interrupts or a queue that it does not have",
+			p->t.dev.id);
 	p->config_vector = p->config_vec;
 	for (unsigned i = 0; i < v->queue_cnt; i++)
 		v->queue[i].vector = p->vec[i];
 	r = pci_func_post_load(&p->func, errp);
-	if (r < 0)
-		return r;
-	virtio_isr_clear(&p->isr, UINT8_MAX);
-	if (p->isr_bits)
-		virtio_isr_set(&p->isr, p->isr_bits);
-	return 0;
+	return r < 0 ? r : virtio_transport_post_load(&p->t, errp);
 }
 
 static const struct snap_field fields[] = {
 	PCI_FUNC_SNAP(struct virtio_pci, func, 1),
-	SNAP(struct virtio_pci, device_feature_select, 1),
-	SNAP(struct virtio_pci, driver_feature_select, 1),
-	SNAP(struct virtio_pci, queue_select, 1),
-	SNAP(struct virtio_pci, isr_bits, 1),
+	VIRTIO_TRANSPORT_SNAP(struct virtio_pci, t),
 	SNAP(struct virtio_pci, config_vec, 1),
 	SNAP_ARR(struct virtio_pci, vec, 1),
 };
@@ -646,7 +606,7 @@ static const struct snap_desc state = { .version = 1,
 
 static const struct device_ops pci_ops = { .name = "virtio-pci",
 					   .reset = pci_reset,
-					   .stop = pci_stop,
+					   .stop = virtio_transport_stop,
 					   .destroy = pci_destroy,
 					   .state = &state };
 
@@ -664,35 +624,31 @@ int virtio_pci_create(const struct virtio_pci_config *c, struct virtio_pci **ret
 		      struct error **errp)
 {
 	struct virtio_pci *p = calloc(1, sizeof(*p));
-	char id[sizeof(p->dev.id)];
 	int r;
 
 	if (!p)
 		return err_set(errp, ENOMEM, "cannot allocate the PCI function of '%s'",
 			       c->vdev->dev.id);
-	snprintf(id, sizeof(id), "%.19s-pci", c->vdev->dev.id);
 	p->region[REGION_MEM] = (struct io_region){ .ops = &mem_ops,
 						    .name = "virtio registers",
 						    .len = VIRTIO_PCI_MEM_LEN };
 	p->region[REGION_IO] = (struct io_region){ .ops = &io_ops,
 						   .name = "virtio notifications",
 						   .len = io_bar_len(c->vdev) };
-	device_init(&p->dev, &pci_ops, id, p->region, REGION_CNT);
-	virtio_isr_init(&p->isr, drive_intx);
+	virtio_transport_init(&p->t, &pci_ops, c->vdev, "pci", p->region, REGION_CNT, drive_intx);
 	p->mem_bells = (struct virtio_bells){ .vdev = c->vdev,
 					      .host = c->doorbells,
 					      .stride = VIRTIO_PCI_NOTIFY_STRIDE };
 	p->io_bells = p->mem_bells;
 	p->io_bells.first.pio = true;
 	p->config_vector = VIRTIO_MSI_NO_VECTOR;
-	p->xport.ops = &xport_ops;
-	p->xport.vdev = c->vdev;
+	p->t.xport.ops = &xport_ops;
 	r = describe(p, errp);
 	if (r < 0) {
-		pci_destroy(&p->dev);
+		pci_destroy(&p->t.dev);
 		return r;
 	}
-	virtio_attach(c->vdev, &p->xport, 0);
+	virtio_attach(c->vdev, &p->t.xport, 0);
 	virtio_allow_dma(c->vdev, false); /* until COMMAND.BME is set */
 	*ret = p;
 	return 0;
@@ -700,7 +656,7 @@ int virtio_pci_create(const struct virtio_pci_config *c, struct virtio_pci **ret
 
 struct device *virtio_pci_device(struct virtio_pci *p)
 {
-	return &p->dev;
+	return &p->t.dev;
 }
 
 struct pci_func *virtio_pci_func(struct virtio_pci *p)

@@ -201,8 +201,8 @@ static void test_reset(void **state)
 	assert_int_equal(in(e, 0x060), 0);
 	assert_false(e->g.wire.level);
 	assert_int_equal(in(e, 0x010), virtio_offered_word(&e->f->v, 0));
-	assert_int_equal(state_peek(e->g.xport, "driver_features_sel", 0), 0);
-	assert_int_equal(state_peek(e->g.xport, "queue_sel", 0), 0);
+	assert_int_equal(state_peek(e->g.xport, "t.driver_features_sel", 0), 0);
+	assert_int_equal(state_peek(e->g.xport, "t.queue_sel", 0), 0);
 }
 
 static void test_snapshot(void **state)
@@ -225,10 +225,10 @@ static void test_snapshot(void **state)
 	assert_true(h.wire.level);
 	assert_int_equal(io_read(h.xport, VIRTIO_MMIO_CONTROL, 0x010, 4),
 			 virtio_offered_word(&f->v, 1));
-	state_poke(h.xport, "isr_bits", 0, 0x04);
+	state_poke(h.xport, "t.isr_bits", 0, 0x04);
 	assert_state_refused(h.xport, "interrupts");
-	state_poke(h.xport, "isr_bits", 0, 0);
-	state_poke(h.xport, "queue_sel", 0, UINT32_MAX); /* a driver may write that as well */
+	state_poke(h.xport, "t.isr_bits", 0, 0);
+	state_poke(h.xport, "t.queue_sel", 0, UINT32_MAX); /* a driver may write that as well */
 	assert_state_accepted(h.xport);
 	assert_false(h.wire.level);
 	vrig_unplug(&h);

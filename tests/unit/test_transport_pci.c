@@ -638,8 +638,9 @@ static void test_hostile_snapshot(void **state)
 		uint64_t val;
 		const char *why;
 	} bad[] = {
-		{ "isr_bits", 0, 0x80, "interrupts" },
+		{ "t.isr_bits", 0, 0x80, "interrupts" },
 		{ "config_vec", 0, FAKE_VIRTIO_QUEUES + 1, "interrupts" },
+		{ "t.queue_sel", 0, UINT16_MAX + 1, "queue" },
 		{ "vec", 0, 0xfffe, "interrupts" },
 		{ "vec", 2, 64, "interrupts" },
 	};
