@@ -21,24 +21,29 @@ void virtio_isr_fini(struct virtio_isr *i)
 	mutex_destroy(&i->lock);
 }
 
-void virtio_isr_set(struct virtio_isr *i, uint8_t bits)
-{
-	mutex_lock(&i->lock);
-	i->bits |= bits;
-	i->drive(i, true);
-	mutex_unlock(&i->lock);
-}
-
-uint8_t virtio_isr_clear(struct virtio_isr *i, uint8_t bits)
+/* The wire is driven when it changes: behind it are locks, and with KVM's own chips a system call.
+ */
+static uint8_t change(struct virtio_isr *i, uint8_t clear, uint8_t set)
 {
 	uint8_t old;
 
 	mutex_lock(&i->lock);
 	old = i->bits;
-	i->bits &= (uint8_t)~bits;
-	i->drive(i, i->bits);
+	i->bits = (uint8_t)((old & ~clear) | set);
+	if (!old != !i->bits)
+		i->drive(i, i->bits);
 	mutex_unlock(&i->lock);
 	return old;
+}
+
+void virtio_isr_set(struct virtio_isr *i, uint8_t bits)
+{
+	change(i, 0, bits);
+}
+
+uint8_t virtio_isr_clear(struct virtio_isr *i, uint8_t bits)
+{
+	return change(i, bits, 0);
 }
 
 uint8_t virtio_isr_get(struct virtio_isr *i)
@@ -109,9 +114,11 @@ int virtio_transport_post_load(struct virtio_transport *t, struct error **errp)
 	if (t->isr_bits & ~(VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG))
 		return err_set(errp, EINVAL, "the saved state of '%s' has unknown interrupts",
 			       t->dev.id);
-	virtio_isr_clear(&t->isr, UINT8_MAX);
-	if (t->isr_bits)
-		virtio_isr_set(&t->isr, t->isr_bits);
+	/* Driven in any case: what else was loaded may have left the wire anywhere. */
+	mutex_lock(&t->isr.lock);
+	t->isr.bits = t->isr_bits;
+	t->isr.drive(&t->isr, t->isr.bits);
+	mutex_unlock(&t->isr.lock);
 	return 0;
 }
 

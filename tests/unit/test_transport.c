@@ -34,12 +34,14 @@ static void test_isr(void **state)
 	virtio_isr_set(&w.isr, VIRTIO_ISR_QUEUE);
 	virtio_isr_set(&w.isr, VIRTIO_ISR_CONFIG);
 	assert_true(w.level);
+	assert_int_equal(w.sets, 1); /* as it is high already */
 	assert_int_equal(virtio_isr_get(&w.isr), 3);
 	assert_int_equal(virtio_isr_clear(&w.isr, VIRTIO_ISR_QUEUE), 3);
 	assert_true(w.level);
 	assert_int_equal(virtio_isr_clear(&w.isr, 0xff), VIRTIO_ISR_CONFIG);
 	assert_false(w.level);
 	assert_int_equal(virtio_isr_clear(&w.isr, 0xff), 0);
+	assert_int_equal(w.sets, 2);
 	virtio_isr_fini(&w.isr);
 }
 
