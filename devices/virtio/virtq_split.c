@@ -163,9 +163,9 @@ bool vq_split_flush(struct virtq *vq)
 	 * at idx).
 	 */
 	ring_store16_full(&vq->used_ring->idx, vq->used);
-	if (!vq->event_idx)
-		return !(ring_load16_full(&vq->avail_ring->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT);
-	return vq_passed(ring_load16_full(used_event(vq)), vq->used, old) || always;
+	if (vq->event_idx)
+		return vq_passed(ring_load16_full(used_event(vq)), vq->used, old) || always;
+	return !(ring_load16_full(&vq->avail_ring->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT) || always;
 }
 
 /*
