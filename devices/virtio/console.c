@@ -8,13 +8,13 @@
  *
  * No chain is outstanding between two events. Input is asked for by a reader of the host's side
  * (chardev_client.room) and put into the chain at the head of the receive queue; output is taken
- *off the chain at the head of the transmit queue, which stays there until all of it is taken. So
- *there is nothing to wait for on a reset, and nothing of a guest's in a snapshot but how far a
- *chain is.
+ * off the chain at the head of the transmit queue, which stays there until all of it is taken. So
+ * there is nothing to wait for on a reset, and nothing of a guest's in a snapshot but how far a
+ * chain is.
  *
  * MULTIPORT is offered even if there is a console and nothing else. A driver that has it says when
- *a port is open; Linux without it throws away what comes before its console is set up, which is
- *what a script has typed ahead.
+ * a port is open; Linux without it throws away what comes before its console is set up, which is
+ * what a script has typed ahead.
  */
 #include "devices/virtio/console.h"
 

@@ -8,9 +8,8 @@
  *	PORT_READY 1          ->
  *	                      <-      CONSOLE_PORT, RESIZE      if it is the console
  *	                      <-      PORT_NAME                 if it has one
- *	                      <-      PORT_OPEN 1, 0            somebody came to the host's end, or
- *left PORT_OPEN 1, 0        ->                                somebody opened the guest's end, or
- *closed
+ *	                      <-      PORT_OPEN 1, 0      somebody came to the host's end, or left
+ *	PORT_OPEN 1, 0        ->                          somebody opened the guest's end, or closed
  *
  * There is no queue of messages to the driver: what to send next follows from what is so and what
  * the driver has been told. A guest that takes no messages thus costs no memory, and one that asks

@@ -6,12 +6,12 @@
  *	queue 0  req_vq  { type } readable, { ret } writable; FLUSH is the one type there is
  *
  * The memory needs no device: its pages are the file's. What the device does is the promise: a
- *flush that returns 0 has made every store before it as durable as fdatasync(2) does. That takes as
- *long as a disk takes, on the device's own thread. Flushes that arrived together share one.
+ * flush that returns 0 has made every store before it as durable as fdatasync(2) does. That takes
+ * as long as a disk takes, on the device's own thread. Flushes that arrived together share one.
  *
  * A flush that has failed fails for good, as on a disk: the kernel reports an error of writing
- *pages back once and may then think them clean, so the next fdatasync(2) would promise what is
- *lost.
+ * pages back once and may then think them clean, so the next fdatasync(2) would promise what is
+ * lost.
  */
 #include "devices/virtio/pmem.h"
 

@@ -6,8 +6,8 @@
  *
  * The bytes are the host's getrandom(2), written straight into guest memory. A guest may ask for as
  * much as it likes, as often as it likes, and it costs the host CPU time: so a request gets 64 KiB
- *at most ("it MAY use less than the entire buffer length"), and after 256 KiB the loop looks at who
- * else waits there.
+ * at most ("it MAY use less than the entire buffer length"), and after 256 KiB the loop looks at
+ * who else waits there.
  */
 #include "devices/virtio/rng.h"
 

@@ -14,8 +14,7 @@
 #include "vmm/error.h"
 #include "vmm/log.h"
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int virtq_create(const struct virtq_config *c, struct virtq **ret, struct error **errp)
 {
@@ -137,8 +136,7 @@ int virtq_set_position(struct virtq *vq, const struct virtq_position *p)
 	return 0;
 }
 
-/* --- chains ------------------------------------------------------------------------------------
- */
+/* --- chains ----------------------------------------------------------------------------------- */
 
 struct vq_desc vq_fetch_unaligned(const struct vring_desc *d)
 {
@@ -232,8 +230,7 @@ bool vq_kicks_on(struct virtq *vq)
 	return vq->packed ? vq_packed_kicks_on(vq) : vq_split_kicks_on(vq);
 }
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static size_t piece_left(const struct vq_cursor *cur)
 {

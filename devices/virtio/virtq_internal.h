@@ -16,8 +16,7 @@
 #include "vmm/endian.h"
 #include "vmm/guestmem.h"
 
-/* --- wire format (2.7.5, 2.7.6, 2.7.8, 2.8.13, 2.8.14) ------------------------------------------
- */
+/* --- wire format (2.7.5, 2.7.6, 2.7.8, 2.8.13, 2.8.14) ---------------------------------------- */
 
 #define VIRTQ_DESC_F_NEXT     0x0001u
 #define VIRTQ_DESC_F_WRITE    0x0002u
@@ -70,8 +69,7 @@ struct vring_event {
 	le32 both;
 };
 
-/* --- ring memory --------------------------------------------------------------------------------
- */
+/* --- ring memory ------------------------------------------------------------------------------ */
 
 static inline uint16_t ring_load16(const le16 *p)
 {
@@ -161,8 +159,7 @@ static inline struct vq_desc vq_fetch(const struct vring_desc *d)
 	return (struct vq_desc){ ring_load64(&d->addr), ring_load64(&d->rest) };
 }
 
-/* --- a queue ------------------------------------------------------------------------------------
- */
+/* --- a queue ---------------------------------------------------------------------------------- */
 
 struct virtq {
 	/* What the request path touches comes first. */
@@ -237,8 +234,7 @@ static inline bool vq_passed(uint16_t event, uint16_t now, uint16_t old)
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
-/* --- from descriptors to a chain ----------------------------------------------------------------
- */
+/* --- from descriptors to a chain -------------------------------------------------------------- */
 
 /* Why a chain is refused: a sentence for the log, or NULL. */
 typedef const char *vq_reason;

@@ -198,20 +198,17 @@ int virtio_post_load(struct virtio_device *v, struct error **errp) __must_check;
 
 #define VIRTIO_SAVED_ENABLED   0x01u
 #define VIRTIO_SAVED_WAS_RESET 0x02u
-#define VIRTIO_SAVED_MAPPED                                                                        \
-	0x04u /* the ring runs; avail, used and the wrap bits mean something                       \
-	       */
+/* The ring runs; avail, used and the wrap bits mean something. */
+#define VIRTIO_SAVED_MAPPED     0x04u
 #define VIRTIO_SAVED_AVAIL_WRAP 0x08u
 #define VIRTIO_SAVED_USED_WRAP  0x10u
 #define VIRTIO_SAVED_FLAGS      0x1fu
 
-/* Flushes queue @q and interrupts the driver if it wants that. Once per batch of completions. Loop.
- */
+/* Flushes queue @q and interrupts the driver if it wants that. Once per batch. On the loop. */
 void virtio_notify(struct virtio_device *v, unsigned q);
 /* The configuration reads differently now (2.5): interrupts a driver that runs. Any thread. */
 void virtio_config_changed(struct virtio_device *v);
-/* Nothing more will work (2.1.2): DEVICE_NEEDS_RESET and an interrupt; no more kicks. Any thread.
- */
+/* Nothing more will work (2.1.2): NEEDS_RESET and an interrupt; no more kicks. Any thread. */
 void virtio_needs_reset(struct virtio_device *v);
 
 /* Has the driver accepted @feature? Once it runs, from any thread. */

@@ -120,8 +120,7 @@ struct virtq_position virtq_position(const struct virtq *vq);
  */
 int virtq_set_position(struct virtq *vq, const struct virtq_position *p);
 
-/* --- taking chains ------------------------------------------------------------------------------
- */
+/* --- taking chains ---------------------------------------------------------------------------- */
 
 /* The next chain the driver has made available, copied into @c; else @c is not to be used. */
 enum vq_state vq_pop(struct virtq *vq, struct vq_chain *c) __must_check;
@@ -141,8 +140,7 @@ unsigned vq_outstanding(const struct virtq *vq);
 void vq_kicks_off(struct virtq *vq);
 bool vq_kicks_on(struct virtq *vq) __must_check;
 
-/* --- its bytes ----------------------------------------------------------------------------------
- */
+/* --- its bytes -------------------------------------------------------------------------------- */
 
 /* All or nothing, from the readable and into the writable part. */
 bool vq_pull(struct vq_chain *c, void *dst, size_t n) __must_check;
@@ -176,8 +174,7 @@ size_t vq_window(struct vq_chain *c, struct vq_cursor *cur, size_t max, const st
  */
 void vq_commit(struct vq_chain *c, size_t n);
 
-/* --- giving them back ---------------------------------------------------------------------------
- */
+/* --- giving them back ------------------------------------------------------------------------- */
 
 /* Puts the chain on the used ring with used.len == written. Exactly once per chain. */
 void vq_complete(struct vq_chain *c);
