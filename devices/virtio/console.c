@@ -294,8 +294,9 @@ static void look(struct console_port *p)
 		p->discard = p->sent != 0;
 	}
 	p->connected = connected;
+	/* Until the device runs a vCPU may be writing what virtio_has() reads. */
 	if (window && atomic_exchange(&p->owner->window, window) != window &&
-	    virtio_has(&p->owner->vdev, VIRTIO_CONSOLE_F_SIZE))
+	    p->owner->vdev.active && virtio_has(&p->owner->vdev, VIRTIO_CONSOLE_F_SIZE))
 		virtio_config_changed(&p->owner->vdev);
 }
 
