@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 
 static size_t room(void *dev)
 {
@@ -25,6 +26,7 @@ static void receive(void *dev, const uint8_t *buf, size_t len)
 	p->fill += len;
 	if (len > p->most)
 		p->most = len;
+	pthread_cond_signal(&p->came);
 	mutex_unlock(&p->lock);
 }
 
@@ -45,6 +47,7 @@ void port_attach(struct port *p, struct chardev *chr)
 
 	*p = (struct port){ .chr = chr };
 	mutex_init(&p->lock);
+	pthread_cond_init(&p->came, NULL);
 	chardev_attach(chr, &client, p);
 }
 
@@ -64,47 +67,58 @@ size_t port_read(struct port *p, void *buf, size_t len)
 	return len;
 }
 
+/* False if nothing has come within @ms. */
+static bool wait_for_input(struct port *p, unsigned ms)
+{
+	struct timespec until;
+	bool some;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	mutex_lock(&p->lock);
+	while (!p->fill &&
+	       !pthread_cond_clockwait(&p->came, &p->lock.pthread, CLOCK_MONOTONIC, &until))
+		;
+	some = p->fill;
+	mutex_unlock(&p->lock);
+	return some;
+}
+
 size_t port_read_all(struct port *p, void *buf, size_t len, unsigned ms)
 {
 	size_t done = 0;
 
-	for (unsigned idle = 0; done < len && idle < ms;) {
-		size_t n = port_read(p, (uint8_t *)buf + done, len - done);
-
-		done += n;
-		idle = n ? 0 : idle + 1;
-		if (!n)
-			usleep(1000);
-	}
+	while (done < len && wait_for_input(p, ms))
+		done += port_read(p, (uint8_t *)buf + done, len - done);
 	return done;
+}
+
+static size_t look(struct port *p, const size_t *field)
+{
+	size_t n;
+
+	mutex_lock(&p->lock);
+	n = *field;
+	mutex_unlock(&p->lock);
+	return n;
 }
 
 size_t port_fill(struct port *p)
 {
-	size_t n;
-
-	mutex_lock(&p->lock);
-	n = p->fill;
-	mutex_unlock(&p->lock);
-	return n;
+	return look(p, &p->fill);
 }
 
-unsigned port_breaks(struct port *p)
+size_t port_breaks(struct port *p)
 {
-	unsigned n;
-
-	mutex_lock(&p->lock);
-	n = p->breaks;
-	mutex_unlock(&p->lock);
-	return n;
+	return look(p, &p->breaks);
 }
 
 size_t port_most(struct port *p)
 {
-	size_t n;
-
-	mutex_lock(&p->lock);
-	n = p->most;
-	mutex_unlock(&p->lock);
-	return n;
+	return look(p, &p->most);
 }

@@ -12,9 +12,10 @@
 struct port {
 	struct chardev *chr;
 	struct mutex lock;
+	pthread_cond_t came; /* something has */
 	uint8_t fifo[PORT_FIFO] GUARDED_BY(lock);
 	size_t fill GUARDED_BY(lock);
-	unsigned breaks GUARDED_BY(lock);
+	size_t breaks GUARDED_BY(lock);
 	size_t most GUARDED_BY(lock);
 };
 
@@ -24,7 +25,7 @@ size_t port_read(struct port *p, void *buf, size_t len);
 /* Reads until @len bytes have come or @ms have passed without one. */
 size_t port_read_all(struct port *p, void *buf, size_t len, unsigned ms);
 size_t port_fill(struct port *p);
-unsigned port_breaks(struct port *p);
+size_t port_breaks(struct port *p);
 /* The longest single receive(). */
 size_t port_most(struct port *p);
 

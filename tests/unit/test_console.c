@@ -91,7 +91,7 @@ static void *guest(void *arg)
 			breaks++;
 			print(v->con, "<break>");
 		}
-		usleep(500);
+		usleep(100);
 	}
 	return NULL;
 }
