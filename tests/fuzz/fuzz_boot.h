@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "vmm/board.h"
 #include "vmm/boot.h"
 #include "vmm/error.h"

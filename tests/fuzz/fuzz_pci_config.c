@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/pci_rig.h"
 #include "vmm/endian.h"
 #include "vmm/log.h"
@@ -223,8 +224,6 @@ static void check_round_trip(struct board *b)
 	board_fini(again);
 	free(again);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -15,11 +15,10 @@
 
 #include "block/block_internal.h"
 #include "block/qcow2.h"
+#include "tests/fuzz/fuzz.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
 #include "vmm/loop.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define MAX_IO (96 * KIB)
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/snap_format.h"
+#include "tests/fuzz/fuzz.h"
 #include "vmm/crc32c.h"
 #include "vmm/endian.h"
 #include "vmm/error.h"
@@ -108,8 +109,6 @@ static void try_file(const uint8_t *data, size_t len)
 	error_free(e);
 	snap_reader_free(r);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -6,8 +6,6 @@
 
 #define OUT_MAX (256 * KIB)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 struct count {
 	struct unpack_sink sink;
 	uint64_t len;

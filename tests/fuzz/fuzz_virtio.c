@@ -11,28 +11,10 @@
 #include <string.h>
 
 #include "devices/virtio/transport_pci.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/virtio_rig.h"
 #include "vmm/log.h"
 #include "vmm/snap.h"
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned n)
-{
-	uint64_t v = 0;
-
-	for (; n; n--) {
-		v = v << 8 | (in->left ? *in->p : 0);
-		if (in->left) {
-			in->p++;
-			in->left--;
-		}
-	}
-	return v;
-}
 
 /* One of each kind of transport, made once: what an input has done to it, a reset undoes. */
 static struct bench {
@@ -280,8 +262,6 @@ static void must_work(void)
 	assert_int_equal(u.len, 4);
 	assert_int_equal(f->wrong, 0);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void make(struct bench *b, enum vrig_kind kind)
 {

@@ -11,31 +11,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/blk_guest.h"
 #include "tests/lib/fake_blk_link.h"
 #include "vmm/log.h"
 
 #define SIZE   (256 * KIB)
 #define BUFFER (GD_SEAM - 64 * KIB) /* 128 KiB, half of it behind the seam */
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned n)
-{
-	uint64_t v = 0;
-
-	for (; n; n--) {
-		v = v << 8 | (in->left ? *in->p : 0);
-		if (in->left) {
-			in->p++;
-			in->left--;
-		}
-	}
-	return v;
-}
 
 static struct blk_guest g;
 
@@ -196,8 +178,6 @@ static void check_healthy(void)
 	    !gm_read(g.gm, BUFFER + 1024, &status, 1) || status != VIRTIO_BLK_S_OK)
 		abort();
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

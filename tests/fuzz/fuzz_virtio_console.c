@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "devices/virtio/console.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/vdev_rig.h"
 #include "virtio/console_wire.h"
 #include "vmm/chardev.h"
@@ -20,31 +21,6 @@
 #define PORTS    3u
 #define ACTS     300u
 #define FEATURES (VIRTIO_CONSOLE_F_MULTIPORT | VIRTIO_F_RING_RESET)
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned n)
-{
-	uint64_t v = 0;
-
-	for (; n; n--) {
-		v = v << 8 | (in->left ? *in->p : 0);
-		if (in->left) {
-			in->p++;
-			in->left--;
-		}
-	}
-	return v;
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* --- the host's ends -------------------------------------------------------------------------- */
 
@@ -303,8 +279,6 @@ static void create(void)
 	virtio_attach(rig.v, &rig.xport.xport, 0);
 	must(rig.v->dev.ops->start(&rig.v->dev, NULL) == 0);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

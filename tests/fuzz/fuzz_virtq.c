@@ -12,16 +12,12 @@
  */
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/virtq_rig.h"
 #include "vmm/log.h"
 
 #define HELD_MAX 64
 #define BUF_BASE (GD_HIGH + 0x10000)
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
 
 struct held {
 	struct vq_chain c;
@@ -56,15 +52,6 @@ static uint64_t seq;
 		if (!(x))                                                                          \
 			__builtin_trap();                                                          \
 	} while (0)
-
-static uint64_t take(struct input *in, unsigned n)
-{
-	uint64_t v = 0;
-
-	for (; n && in->left; n--, in->left--)
-		v = v << 8 | *in->p++;
-	return v;
-}
 
 static void on_broken(void *opaque, unsigned index)
 {
@@ -435,8 +422,6 @@ static void step(struct input *in)
 		break;
 	}
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t len)
 {

@@ -4,9 +4,9 @@
  * however it is cut into writes, finds what is plainly there, and reports only clean text
  * (libFuzzer).
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "vmm/console_watch.h"
 
 #define PANIC "Kernel panic - not syncing"
@@ -18,12 +18,6 @@ struct seen {
 	unsigned panics, ends;
 	char line[CONSOLE_WATCH_LINE];
 };
-
-static void must(bool cond)
-{
-	if (!cond)
-		abort();
-}
 
 static void out_write(struct chardev *c, const uint8_t *buf, size_t len)
 {
