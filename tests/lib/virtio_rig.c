@@ -372,3 +372,51 @@ uint8_t vrig_take_isr(struct virtio_rig *g)
 	io_write(g->xport, VIRTIO_MMIO_CONTROL, VIRTIO_MMIO_INTERRUPT_ACK, 4, bits);
 	return bits;
 }
+
+/* --- with a fake device ----------------------------------------------------------------------- */
+
+struct fake_virtio *vrig_up(struct virtio_rig *g, enum vrig_kind kind)
+{
+	struct fake_virtio *f;
+
+	vrig_init(g, kind);
+	f = fake_virtio_create(g->gm, g->loop, true);
+	vrig_plug(g, &f->v);
+	vrig_start(g);
+	return f;
+}
+
+void vrig_down(struct virtio_rig *g, struct fake_virtio *f)
+{
+	vrig_stop(g);
+	assert_int_equal(f->wrong, 0);
+	assert_int_equal(f->held_cnt, 0);
+	vrig_unplug(g);
+	fake_virtio_destroy(f);
+	vrig_fini(g);
+}
+
+gpa_t vrig_add(struct virtio_rig *g, unsigned n, uint32_t val)
+{
+	return vrig_add_at(g, n, val, gd_alloc(&g->q[n], 8, 4));
+}
+
+gpa_t vrig_add_at(struct virtio_rig *g, unsigned n, uint32_t val, gpa_t at)
+{
+	struct gd_buf b[] = { { at, 4, false }, { at + 4, 4, GD_W } };
+
+	assert_true(gm_write(g->gm, at, &val, 4));
+	assert_true(gd_add(&g->q[n], b, 2, g) >= 0);
+	return at + 4;
+}
+
+void vrig_expect(struct virtio_rig *g, unsigned n, gpa_t out, uint32_t val)
+{
+	struct gd_used u;
+	uint32_t got;
+
+	vrig_next_used(g, n, &u);
+	assert_int_equal(u.len, 4);
+	assert_true(gm_read(g->gm, out, &got, 4));
+	assert_int_equal(got, val);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio_rig.h: a virtio device on a bench: guest memory, a loop with its thread, a transport on
- *its bus, and a guest that reaches the device by register accesses alone. One test drives all
+ * its bus, and a guest that reaches the device by register accesses alone. One test drives all
  * transports.
  *
  *	struct virtio_rig g;
@@ -127,5 +127,18 @@ unsigned vrig_queue_irqs(struct virtio_rig *g, unsigned n);
 unsigned vrig_config_irqs(struct virtio_rig *g);
 /* ISR status, and clears it as the transport has it. */
 uint8_t vrig_take_isr(struct virtio_rig *g);
+
+/* --- with a fake device ----------------------------------------------------------------------- */
+
+/* From nothing to a fake device that is started; and back, when it has been told nothing wrong and
+ * holds no chain. */
+struct fake_virtio *vrig_up(struct virtio_rig *g, enum vrig_kind kind);
+void vrig_down(struct virtio_rig *g, struct fake_virtio *f);
+/* A chain on queue @n: @val to read, and room to echo it into. Returns where that is. */
+gpa_t vrig_add(struct virtio_rig *g, unsigned n, uint32_t val);
+/* The same in eight bytes at @at. */
+gpa_t vrig_add_at(struct virtio_rig *g, unsigned n, uint32_t val, gpa_t at);
+/* The next used chain of queue @n is that, and @val is there. */
+void vrig_expect(struct virtio_rig *g, unsigned n, gpa_t out, uint32_t val);
 
 #endif

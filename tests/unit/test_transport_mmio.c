@@ -15,10 +15,7 @@ static int setup(void **state)
 {
 	struct env *e = calloc(1, sizeof(*e));
 
-	vrig_init(&e->g, VRIG_MMIO);
-	e->f = fake_virtio_create(e->g.gm, e->g.loop, true);
-	vrig_plug(&e->g, &e->f->v);
-	vrig_start(&e->g);
+	e->f = vrig_up(&e->g, VRIG_MMIO);
 	*state = e;
 	return 0;
 }
@@ -27,11 +24,7 @@ static int teardown(void **state)
 {
 	struct env *e = *state;
 
-	vrig_stop(&e->g);
-	assert_int_equal(e->f->wrong, 0);
-	vrig_unplug(&e->g);
-	fake_virtio_destroy(e->f);
-	vrig_fini(&e->g);
+	vrig_down(&e->g, e->f);
 	free(e);
 	return 0;
 }

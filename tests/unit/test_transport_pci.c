@@ -22,10 +22,7 @@ struct env {
 
 static void up(struct env *e, enum vrig_kind kind)
 {
-	vrig_init(&e->g, kind);
-	e->f = fake_virtio_create(e->g.gm, e->g.loop, true);
-	vrig_plug(&e->g, &e->f->v);
-	vrig_start(&e->g);
+	e->f = vrig_up(&e->g, kind);
 }
 
 static int setup(void **state)
@@ -50,12 +47,7 @@ static int teardown(void **state)
 {
 	struct env *e = *state;
 
-	vrig_stop(&e->g);
-	assert_int_equal(e->f->wrong, 0);
-	assert_int_equal(e->f->held_cnt, 0);
-	vrig_unplug(&e->g);
-	fake_virtio_destroy(e->f);
-	vrig_fini(&e->g);
+	vrig_down(&e->g, e->f);
 	free(e);
 	return 0;
 }
@@ -80,27 +72,13 @@ static void store(struct env *e, uint32_t off, unsigned size, uint32_t val)
 	pci_rig_store(&e->g.pci, e->g.mem + off, size, val);
 }
 
-static gpa_t add(struct env *e, unsigned n, uint32_t val)
-{
-	struct guest_driver *d = &e->g.q[n];
-	gpa_t in = gd_alloc(d, 4, 4), out = gd_alloc(d, 4, 4);
-
-	assert_true(gm_write(e->g.gm, in, &val, 4));
-	assert_true(gd_add(d, (struct gd_buf[]){ { in, 4, false }, { out, 4, GD_W } }, 2, d) >= 0);
-	return out;
-}
-
 static void round_trip(struct env *e, unsigned n, uint32_t val)
 {
-	gpa_t out = add(e, n, val);
-	struct gd_used u;
-	uint32_t got;
+	gpa_t out = vrig_add(&e->g, n, val);
 
 	gd_irqs_on(&e->g.q[n]);
 	vrig_kick(&e->g, n);
-	vrig_next_used(&e->g, n, &u);
-	assert_true(gm_read(e->g.gm, out, &got, 4));
-	assert_int_equal(got, val);
+	vrig_expect(&e->g, n, out, val);
 }
 
 /* --- discovery (4.1.2, 4.1.4) ----------------------------------------------------------------- */
@@ -382,18 +360,18 @@ static void test_notify_addresses(void **state)
 	/* By ports and by memory, with 16 bits as 4.1.5.2 has it, or any other width. */
 	for (unsigned size = 1; size <= 4; size *= 2) {
 		for (unsigned n = 0; n < FAKE_VIRTIO_QUEUES; n++) {
-			add(e, n, 1);
+			vrig_add(&e->g, n, 1);
 			gd_kick(&e->g.q[n]);
 			pci_rig_out(&e->g.pci, (uint16_t)(e->g.io + 4 * n), size, n);
 			vrig_next_used(&e->g, n, &u);
-			add(e, n, 2);
+			vrig_add(&e->g, n, 2);
 			gd_kick(&e->g.q[n]);
 			store(e, (uint32_t)(at + 4 * n), size, n);
 			vrig_next_used(&e->g, n, &u);
 		}
 	}
 	/* Between and behind the addresses there is nothing. */
-	add(e, 0, 1);
+	vrig_add(&e->g, 0, 1);
 	gd_kick(&e->g.q[0]);
 	pci_rig_out(&e->g.pci, (uint16_t)(e->g.io + 1), 1, 0);
 	pci_rig_out(&e->g.pci, (uint16_t)(e->g.io + 2), 2, 0);
@@ -449,13 +427,13 @@ static void test_bus_master_off(void **state)
 
 	vrig_probe(&e->g, PLAIN);
 	e->f->hold = true;
-	add(e, 1, 9);
+	vrig_add(&e->g, 1, 9);
 	vrig_kick(&e->g, 1);
 	vrig_settle(&e->g);
 	cfg_write(e, COMMAND, 2, COMMAND_IO | COMMAND_MEM);
 	assert_true(gd_get_used(&e->g.q[1], &u)); /* finished before, not after */
 	e->f->hold = false;
-	out = add(e, 0, 5);
+	out = vrig_add(&e->g, 0, 5);
 	vrig_kick(&e->g, 0);
 	vrig_settle(&e->g);
 	assert_false(gd_get_used(&e->g.q[0], &u));
@@ -466,7 +444,7 @@ static void test_bus_master_off(void **state)
 	/* Without it from the start: DRIVER_OK is remembered. */
 	cfg_write(e, COMMAND, 2, COMMAND_IO | COMMAND_MEM);
 	vrig_probe(&e->g, PLAIN);
-	add(e, 0, 5);
+	vrig_add(&e->g, 0, 5);
 	vrig_kick(&e->g, 0);
 	vrig_settle(&e->g);
 	assert_false(gd_get_used(&e->g.q[0], &u));
@@ -520,7 +498,7 @@ static void test_window(void **state)
 	/* A driver may do everything through it. */
 	cfg_write(e, COMMAND, 2, 7);
 	vrig_probe(&e->g, PLAIN);
-	add(e, 1, 1);
+	vrig_add(&e->g, 1, 1);
 	gd_kick(&e->g.q[1]);
 	aim(e, VIRTIO_PCI_BAR_IO, 4, 2);
 	cfg_write(e, data, 2, 1);

@@ -30,10 +30,7 @@ static int setup(void **state)
 	const struct variant *var = *state;
 	struct env *e = calloc(1, sizeof(*e));
 
-	vrig_init(&e->g, var->kind);
-	e->f = fake_virtio_create(e->g.gm, e->g.loop, true);
-	vrig_plug(&e->g, &e->f->v);
-	vrig_start(&e->g);
+	e->f = vrig_up(&e->g, var->kind);
 	e->g.notify_mem = var->notify_mem;
 	e->features = var->features;
 	*state = e;
@@ -44,48 +41,22 @@ static int teardown(void **state)
 {
 	struct env *e = *state;
 
-	vrig_stop(&e->g);
-	assert_int_equal(e->f->wrong, 0);
-	assert_int_equal(e->f->held_cnt, 0);
-	vrig_unplug(&e->g);
-	fake_virtio_destroy(e->f);
-	vrig_fini(&e->g);
+	vrig_down(&e->g, e->f);
 	free(e);
 	return 0;
 }
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-static gpa_t add(struct env *e, unsigned n, uint32_t val)
-{
-	struct guest_driver *d = &e->g.q[n];
-	gpa_t in = gd_alloc(d, 4, 4), out = gd_alloc(d, 4, 4);
-
-	assert_true(gm_write(e->g.gm, in, &val, 4));
-	assert_true(gd_add(d, (struct gd_buf[]){ { in, 4, false }, { out, 4, GD_W } }, 2, d) >= 0);
-	return out;
-}
-
-static void expect(struct env *e, unsigned n, gpa_t out, uint32_t val)
-{
-	struct gd_used u;
-	uint32_t got;
-
-	vrig_next_used(&e->g, n, &u);
-	assert_int_equal(u.len, 4);
-	assert_true(gm_read(e->g.gm, out, &got, 4));
-	assert_int_equal(got, val);
-}
-
 /* One request, and the interrupt for it. */
 static void round_trip(struct env *e, unsigned n, uint32_t val)
 {
 	unsigned irqs = vrig_queue_irqs(&e->g, n);
-	gpa_t out = add(e, n, val);
+	gpa_t out = vrig_add(&e->g, n, val);
 
 	gd_irqs_on(&e->g.q[n]);
 	vrig_kick(&e->g, n);
-	expect(e, n, out, val);
+	vrig_expect(&e->g, n, out, val);
 	assert_true(EVENTUALLY(5000, vrig_queue_irqs(&e->g, n) == irqs + 1));
 	if (e->g.kind != VRIG_PCI) {
 		assert_true(e->g.wire.level);
@@ -192,14 +163,14 @@ static void test_row20_early_kick(void **state)
 	assert_int_equal(vrig_negotiate(&e->g, e->features), RUNNING & ~4u);
 	gd_init(&e->g.q[0], e->g.gm, GD_RINGS, 8, e->features);
 	vrig_set_queue(&e->g, 0, &e->g.q[0].ring);
-	out = add(e, 0, 5);
+	out = vrig_add(&e->g, 0, 5);
 	gd_kick(&e->g.q[0]);
 	vrig_notify(&e->g, 0);
 	vrig_settle(&e->g);
 	assert_int_equal(e->f->echoes, 0);
 	assert_int_equal(fake_bells_cnt(&e->g.bells), 0);
 	vrig_write(&e->g, VRIG_STATUS, RUNNING);
-	expect(e, 0, out, 5);
+	vrig_expect(&e->g, 0, out, 5);
 }
 
 /* Robustness row 20: the status register itself. */
@@ -226,8 +197,8 @@ static void test_row21_reset_drains(void **state)
 	vrig_probe(&e->g, e->features);
 	e->f->hold = true;
 	for (unsigned i = 0; i < 3; i++) {
-		add(e, 0, i);
-		add(e, 1, i);
+		vrig_add(&e->g, 0, i);
+		vrig_add(&e->g, 1, i);
 	}
 	vrig_kick(&e->g, 0);
 	vrig_kick(&e->g, 1);
@@ -251,11 +222,11 @@ static void test_row23_liveness(void **state)
 
 	vrig_probe(&e->g, e->features);
 	for (uint32_t i = 0; i < 50; i++) {
-		gpa_t out = add(e, 0, i);
+		gpa_t out = vrig_add(&e->g, 0, i);
 
 		gd_irqs_off(&e->g.q[0]);
 		vrig_kick(&e->g, 0);
-		expect(e, 0, out, i);
+		vrig_expect(&e->g, 0, out, i);
 	}
 	vrig_settle(&e->g);
 	vrig_take_isr(&e->g);
@@ -283,7 +254,7 @@ static void test_needs_reset(void **state)
 					     (RUNNING | VIRTIO_STATUS_NEEDS_RESET)));
 	assert_true(EVENTUALLY(5000, vrig_config_irqs(&e->g) == 1));
 	assert_int_equal(vrig_take_isr(&e->g), VIRTIO_ISR_CONFIG);
-	add(e, 1, 1);
+	vrig_add(&e->g, 1, 1);
 	vrig_kick(&e->g, 1);
 	vrig_settle(&e->g);
 	assert_int_equal(e->f->echoes, 0);
@@ -300,8 +271,8 @@ static void test_ring_reset(void **state)
 
 	vrig_probe(&e->g, features);
 	e->f->hold = true;
-	add(e, 1, 1);
-	add(e, 0, 2);
+	vrig_add(&e->g, 1, 1);
+	vrig_add(&e->g, 0, 2);
 	vrig_kick(&e->g, 1);
 	vrig_kick(&e->g, 0);
 	vrig_settle(&e->g);
@@ -317,10 +288,10 @@ static void test_ring_reset(void **state)
 	vrig_set_queue(&e->g, 1, &e->g.q[1].ring);
 	assert_int_equal(vrig_read(&e->g, VRIG_QUEUE_ENABLE), 1);
 	for (uint32_t i = 0; i < 20; i++) {
-		gpa_t out = add(e, 1, i);
+		gpa_t out = vrig_add(&e->g, 1, i);
 
 		vrig_kick(&e->g, 1);
-		expect(e, 1, out, i);
+		vrig_expect(&e->g, 1, out, i);
 	}
 	assert_int_equal(vrig_read(&e->g, VRIG_STATUS), RUNNING);
 }
@@ -373,7 +344,7 @@ static void test_machine_reset(void **state)
 	vrig_probe(&e->g, e->features);
 	round_trip(e, 0, 1);
 	e->f->hold = true;
-	add(e, 0, 2);
+	vrig_add(&e->g, 0, 2);
 	vrig_kick(&e->g, 0);
 	vrig_settle(&e->g);
 	device_reset(e->g.xport);
@@ -388,9 +359,9 @@ static void test_machine_reset(void **state)
 		pci_rig_enable(&e->g.pci, e->g.slot, 7);
 	assert_int_equal(vrig_read(&e->g, VRIG_STATUS), 0);
 	vrig_probe(&e->g, e->features);
-	out = add(e, 0, 3);
+	out = vrig_add(&e->g, 0, 3);
 	vrig_kick(&e->g, 0);
-	expect(e, 0, out, 3);
+	vrig_expect(&e->g, 0, out, 3);
 }
 
 /* Stopped and started again under a loop that runs, as a pause does; requests wait meanwhile. */
@@ -404,18 +375,18 @@ static void test_stop_while_loop_runs(void **state)
 
 		round_trip(e, 0, i);
 		e->f->hold = true;
-		add(e, 1, i);
+		vrig_add(&e->g, 1, i);
 		vrig_kick(&e->g, 1);
 		vrig_settle(&e->g);
 		e->f->v.dev.ops->stop(&e->f->v.dev);
 		assert_int_equal(e->f->echoes, 3 * i + 2); /* drained */
 		e->f->hold = false;
-		out = add(e, 0, i + 1000);
+		out = vrig_add(&e->g, 0, i + 1000);
 		vrig_kick(&e->g, 0);
 		vrig_settle(&e->g);
 		assert_int_equal(e->f->echoes, 3 * i + 2);
 		assert_int_equal(e->f->v.dev.ops->start(&e->f->v.dev, NULL), 0);
-		expect(e, 0, out, i + 1000);
+		vrig_expect(&e->g, 0, out, i + 1000);
 		assert_true(gd_get_used(&e->g.q[1], &(struct gd_used){ 0 }));
 		vrig_settle(&e->g);
 		vrig_take_isr(&e->g);

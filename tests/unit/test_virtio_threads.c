@@ -31,10 +31,7 @@ static int setup(void **state)
 	enum vrig_kind *kind = *state;
 	struct env *e = calloc(1, sizeof(*e));
 
-	vrig_init(&e->g, *kind);
-	e->f = fake_virtio_create(e->g.gm, e->g.loop, true);
-	vrig_plug(&e->g, &e->f->v);
-	vrig_start(&e->g);
+	e->f = vrig_up(&e->g, *kind);
 	*state = e;
 	return 0;
 }
@@ -43,12 +40,7 @@ static int teardown(void **state)
 {
 	struct env *e = *state;
 
-	vrig_stop(&e->g);
-	assert_int_equal(e->f->wrong, 0);
-	assert_int_equal(e->f->held_cnt, 0);
-	vrig_unplug(&e->g);
-	fake_virtio_destroy(e->f);
-	vrig_fini(&e->g);
+	vrig_down(&e->g, e->f);
 	free(e);
 	return 0;
 }
@@ -67,25 +59,16 @@ static void end(struct env *e)
 
 static gpa_t add(struct env *e, unsigned n, uint32_t val)
 {
-	struct guest_driver *d = &e->g.q[n];
 	/* The places of earlier requests, which are done: a guest has only so much memory. */
-	gpa_t in = GD_LOW_END - MIB + n * 64 * KIB + val % 1024 * 8, out = in + 4;
-
-	assert_true(gm_write(e->g.gm, in, &val, 4));
-	assert_true(gd_add(d, (struct gd_buf[]){ { in, 4, false }, { out, 4, GD_W } }, 2, d) >= 0);
-	return out;
+	return vrig_add_at(&e->g, n, val, GD_LOW_END - MIB + n * 64 * KIB + val % 1024 * 8);
 }
 
 static void complete(struct env *e, unsigned n, uint32_t val)
 {
 	gpa_t out = add(e, n, val);
-	struct gd_used u;
-	uint32_t got;
 
 	vrig_kick(&e->g, n);
-	vrig_next_used(&e->g, n, &u);
-	assert_true(gm_read(e->g.gm, out, &got, 4));
-	assert_int_equal(got, val);
+	vrig_expect(&e->g, n, out, val);
 }
 
 /* --- the second vCPU's accesses --------------------------------------------------------------- */
