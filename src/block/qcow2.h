@@ -56,10 +56,15 @@ int qcow2_check(struct blk_file *f, enum qcow2_repair repair, qcow2_say *say, vo
 		struct qcow2_result *ret, struct error **errp) __must_check;
 
 /*
- * Makes the disk @size bytes long. What is behind the end of a shorter disk must have been zeroed
- * before. Tools; blocks.
+ * Another size for the disk @b, open for writing and idle. First qcow2_resize_begin(): it refuses
+ * what cannot be, and makes room in the tables; requests reach as far as the larger of the two
+ * sizes, while on disk the old one stands. Then the caller writes zeros between the two, whatever a
+ * backing file has there, and flushes; then qcow2_resize_end() makes the new size the disk's. So
+ * after a crash at any moment the disk has one of the two, and what it has gained reads as zeros.
+ * Tools; both block.
  */
-int qcow2_resize(struct blk_file *f, uint64_t size, struct error **errp) __must_check;
+int qcow2_resize_begin(struct blk *b, uint64_t size, struct error **errp) __must_check;
+int qcow2_resize_end(struct blk *b, uint64_t size, struct error **errp) __must_check;
 
 /*
  * Stores one cluster of the disk, at @off, compressed; nothing is in flight. @scratch has room for

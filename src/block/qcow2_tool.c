@@ -15,25 +15,21 @@ struct place {
 	uint32_t cnt;
 };
 
-static void put_l1_place(struct qcow2 *q, struct place p, uint64_t size)
+static void put_l1_place(struct qcow2 *q, struct place p)
 {
 	struct q2_disk_header *d = (struct q2_disk_header *)(void *)q->head;
 
 	q->h.l1_off = p.off;
 	q->h.l1_cnt = p.cnt;
-	q->h.size = size;
 	d->l1_table_offset = q2_put64(p.off);
 	d->l1_size = q2_put32(p.cnt);
-	d->size = q2_put64(size);
 }
 
 /* One write of the header changes over. */
-static int switch_head(struct qcow2 *q, struct place p, uint64_t size)
+static int switch_head(struct qcow2 *q)
 {
-	int r;
+	int r = q2_write_head(q);
 
-	put_l1_place(q, p, size);
-	r = q2_write_head(q);
 	return r < 0 ? r : file_fdatasync(q->file);
 }
 
@@ -46,8 +42,10 @@ static int copy_l1(struct qcow2 *q, uint32_t cnt, struct place *ret)
 
 	if (!r)
 		r = q2_take_frontier(q, bytes >> q->bits, &first);
-	for (uint64_t c = 0; !r && c < bytes >> q->bits; c++)
+	for (uint64_t c = 0; !r && c < bytes >> q->bits; c++) {
+		q2_bit_set(&q->meta, first + c);
 		r = q2_refcount_set(q, first + c, 1);
+	}
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < q->h.l1_cnt; i++)
@@ -59,24 +57,33 @@ static int copy_l1(struct qcow2 *q, uint32_t cnt, struct place *ret)
 	return r;
 }
 
-static int grow_l1(struct qcow2 *q, uint32_t cnt, uint64_t size)
+/* Room in memory for @cnt entries of the L1 table; those behind the old end lead nowhere. */
+static int reserve_l1(struct qcow2 *q, uint32_t cnt)
 {
-	struct place old = { q->h.l1_off, q->h.l1_cnt }, new;
-	uint64_t *l1;
-	int r = copy_l1(q, cnt, &new);
+	uint64_t *l1 = realloc(q->l1, (size_t)cnt * 8);
 
-	if (r < 0)
-		return r;
-	l1 = realloc(q->l1, (size_t)cnt * 8);
 	if (!l1)
 		return -ENOMEM;
 	q->l1 = l1;
-	if (!q2_bits_grow(&q->l1_dirty, cnt / 64 + 1))
-		return -ENOMEM;
-	memset(l1 + old.cnt, 0, (size_t)(cnt - old.cnt) * 8);
-	r = switch_head(q, new, size);
+	memset(l1 + q->h.l1_cnt, 0, (size_t)(cnt - q->h.l1_cnt) * 8);
+	return q2_bits_grow(&q->l1_dirty, cnt / 64 + 1) ? 0 : -ENOMEM;
+}
+
+static int grow_l1(struct qcow2 *q, uint32_t cnt)
+{
+	struct place old = { q->h.l1_off, q->h.l1_cnt }, new;
+	int r = reserve_l1(q, cnt);
+
+	if (!r)
+		r = copy_l1(q, cnt, &new);
 	if (r < 0)
 		return r;
+	put_l1_place(q, new);
+	r = switch_head(q);
+	if (r < 0) {
+		put_l1_place(q, old);
+		return r;
+	}
 	for (uint64_t c = old.off >> q->bits;
 	     old.cnt && c <= (old.off + (uint64_t)old.cnt * 8 - 1) >> q->bits; c++) {
 		uint64_t now;
@@ -88,7 +95,7 @@ static int grow_l1(struct qcow2 *q, uint32_t cnt, uint64_t size)
 	return 0;
 }
 
-static int set_size(struct qcow2 *q, uint64_t size, struct error **errp)
+static int prepare_size(struct qcow2 *q, uint64_t size, struct error **errp)
 {
 	uint64_t cnt = q2_l1_entries(size, q->bits);
 	int r;
@@ -104,22 +111,36 @@ static int set_size(struct qcow2 *q, uint64_t size, struct error **errp)
 			       "it has snapshots, which in version 2 are as large as the disk");
 	r = q2_prepare(q);
 	if (!r && cnt > q->h.l1_cnt)
-		r = grow_l1(q, (uint32_t)cnt, size);
-	else if (!r)
-		r = switch_head(q, (struct place){ q->h.l1_off, q->h.l1_cnt }, size);
+		r = grow_l1(q, (uint32_t)cnt);
 	return r < 0 ? err_errno(errp, -r, "cannot change the size") : 0;
 }
 
-int qcow2_resize(struct blk_file *f, uint64_t size, struct error **errp)
+int qcow2_resize_begin(struct blk *b, uint64_t size, struct error **errp)
 {
-	struct qcow2 *q;
-	int r = q2_open(f, 0, &q, errp), r2;
+	struct qcow2 *q = b->state;
+	int r = b->ops == &blk_qcow2 ? prepare_size(q, size, errp)
+				     : err_set(errp, EINVAL, "it is no qcow2 image");
 
-	if (r < 0)
-		return r;
-	r = set_size(q, size, errp);
-	r2 = q2_close(q);
-	return !r && r2 < 0 ? err_errno(errp, -r2, "cannot write to '%s'", f->path) : r;
+	if (!r && size > q->h.size)
+		b->info.size = q->h.size = size;
+	return r;
+}
+
+int qcow2_resize_end(struct blk *b, uint64_t size, struct error **errp)
+{
+	struct qcow2 *q = b->state;
+	struct q2_disk_header *d = (struct q2_disk_header *)(void *)q->head;
+	const q2_be64 old = d->size;
+	int r;
+
+	d->size = q2_put64(size);
+	r = switch_head(q);
+	if (r < 0) {
+		d->size = old;
+		return err_errno(errp, -r, "cannot change the size");
+	}
+	b->info.size = q->h.size = size;
+	return 0;
 }
 
 /* --- compressed clusters -----------------------------------------------------------------------

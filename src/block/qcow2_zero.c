@@ -84,11 +84,11 @@ static bool do_part(struct q2_op *op, uint64_t len)
 	return false;
 }
 
-/* Whether there is nothing to do for the next @len bytes: no table, and no backing file. */
-static bool is_nothing(const struct qcow2 *q, uint64_t len, uint64_t off)
+/* Whether there is nothing to do from @off on, in one table: there is none, and nothing below. */
+static bool is_nothing(const struct qcow2 *q, uint64_t off)
 {
-	(void)len;
-	return !q->backing && !(q->l1[off >> (q->bits + q->l2_bits)] & Q2_OFFSET);
+	return q2_reads_zero(q, Q2_UNALLOCATED, off) &&
+	       !(q->l1[off >> (q->bits + q->l2_bits)] & Q2_OFFSET);
 }
 
 /* The next @len bytes, whole clusters in one slice. */
@@ -104,7 +104,7 @@ static bool do_clusters(struct q2_op *op, uint64_t len)
 		q2_wait_for(op, other, q2_zero_step);
 		return false;
 	}
-	if (is_nothing(q, len, op->off)) {
+	if (is_nothing(q, op->off)) {
 		q2_op_advance(op, len);
 		return true;
 	}

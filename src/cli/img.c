@@ -499,52 +499,44 @@ static int make_zero(struct img_disk *d, uint64_t from, uint64_t to, struct erro
 	return r < 0 ? err_errno(errp, -r, "cannot clear the end of the disk") : 0;
 }
 
-/* The number in the header, or the length of the file. */
-static int set_size(const char *path, bool is_qcow2, uint64_t size, struct error **errp)
+/*
+ * Zeros first, then the new size: a longer disk must not show what a backing file has behind the
+ * old end, nor a shorter one, that is made longer again, what it once had there.
+ */
+static int resize_qcow2(struct img_disk *d, uint64_t old, uint64_t size, struct error **errp)
+{
+	int r = qcow2_resize_begin(d->blk, size, errp);
+
+	if (!r)
+		r = make_zero(d, min_u64(old, size), max_u64(old, size), errp);
+	return r < 0 ? r : qcow2_resize_end(d->blk, size, errp);
+}
+
+/* The length of the file; the host keeps zeros behind it. */
+static int resize_raw(const char *path, uint64_t size, struct error **errp)
 {
 	struct blk_file *f = NULL;
 	int r = file_open(NULL, path, 0, &f, errp);
 
-	if (!r && is_qcow2) {
-		r = qcow2_resize(f, size, errp);
-		if (r < 0)
-			err_wrap(errp, "'%s'", path);
-	} else if (!r) {
-		r = f->is_bdev ? -EINVAL : file_truncate(f, size);
-		if (r < 0)
-			err_errno(errp, -r, "cannot change the size of '%s'", path);
-	}
+	if (r < 0)
+		return r;
+	r = f->is_bdev ? -EINVAL : file_truncate(f, size);
+	if (r < 0)
+		err_errno(errp, -r, "cannot change the size of '%s'", path);
 	file_close(f);
 	return r;
 }
 
-/* A shorter disk is cleared behind its end first: it may be made longer again. */
-static int shrink(const struct img_args *a, const char *path, uint64_t old, uint64_t size,
-		  struct error **errp)
+static int may_shrink(const struct img_args *a, const char *path, uint64_t old, uint64_t size,
+		      struct error **errp)
 {
-	_cleanup_(img_close) struct img_disk d = { 0 };
-	int r;
-
-	if (!a->shrink) {
-		err_set(errp, EINVAL,
-			"'%s' would shrink from %" PRIu64 " to %" PRIu64
-			" bytes, and lose what is behind",
-			path, old, size);
-		err_hint(errp, "make file systems and partitions smaller first, then say --shrink");
-		return -EINVAL;
-	}
-	r = img_open(a, path, a->format, false, &d, errp);
-	return r < 0 ? r : make_zero(&d, size, old, errp);
-}
-
-/* What a longer disk shows behind its old end are zeros, whatever a backing file has there. */
-static int hide_backing(const struct img_args *a, const char *path, uint64_t old, uint64_t size,
-			struct error **errp)
-{
-	_cleanup_(img_close) struct img_disk d = { 0 };
-	int r = img_open(a, path, a->format, false, &d, errp);
-
-	return r < 0 ? r : make_zero(&d, old, size, errp);
+	if (size >= old || a->shrink)
+		return 0;
+	err_set(errp, EINVAL,
+		"'%s' would shrink from %" PRIu64 " to %" PRIu64 " bytes, and lose what is behind",
+		path, old, size);
+	err_hint(errp, "make file systems and partitions smaller first, then say --shrink");
+	return -EINVAL;
 }
 
 static int resize_to(const struct img_args *a, const char *path, const char *text,
@@ -552,22 +544,22 @@ static int resize_to(const struct img_args *a, const char *path, const char *tex
 {
 	_cleanup_(img_close) struct img_disk d = { 0 };
 	uint64_t old, size;
-	bool is_qcow2;
 	int r = img_open(a, path, a->format, false, &d, errp);
 
 	if (r < 0)
 		return r;
 	old = blk_info(d.blk).size;
-	is_qcow2 = !strcmp(blk_info(d.blk).format, "qcow2");
-	img_close(&d);
 	r = new_size(text, old, &size, errp);
-	if (!r && size < old)
-		r = shrink(a, path, old, size, errp);
-	if (!r && size != old)
-		r = set_size(path, is_qcow2, size, errp);
-	if (!r && size > old && is_qcow2 && a->allow_backing)
-		r = hide_backing(a, path, old, size, errp);
-	return r;
+	if (!r)
+		r = may_shrink(a, path, old, size, errp);
+	if (r < 0 || size == old)
+		return r;
+	if (!strcmp(blk_info(d.blk).format, "qcow2")) {
+		r = resize_qcow2(&d, old, size, errp);
+		return r < 0 ? err_wrap(errp, "'%s'", path) : 0;
+	}
+	img_close(&d);
+	return resize_raw(path, size, errp);
 }
 
 static int do_resize(struct img_args *a, const char **arg, unsigned cnt, struct error **errp)

@@ -165,6 +165,22 @@ qemu-io -c 'write -P 1 0 1M' s.qcow2 >/dev/null
 img 0 grow-small resize s.qcow2 20G
 sound grow-small s.qcow2
 is grow-small-content reads -c 'read -P 1 0 1M' s.qcow2
+# What is refused has changed nothing.
+qemu-img create -q -f qcow2 -o compat=0.10 v2.qcow2 2M
+qemu-io -c 'write -P 9 0 2M' v2.qcow2 >/dev/null
+qemu-img snapshot -c one v2.qcow2
+img 1 shrink-v2-snapshot resize --shrink v2.qcow2 1M
+says shrink-v2-snapshot 'has snapshots' err
+is shrink-v2-snapshot-content reads -c 'read -P 9 0 2M' v2.qcow2
+# A backing file is hidden as far as it reaches, not farther: that would take tables.
+qemu-img create -q -f raw low.raw 3M
+qemu-io -f raw -c 'write -P 7 0 3M' low.raw >/dev/null
+qemu-img create -q -f qcow2 -b low.raw -F raw top.qcow2 1M
+img 1 grow-over-backing-unasked resize top.qcow2 1T
+img 0 grow-over-backing resize --allow-backing top.qcow2 1T
+sound grow-over-backing top.qcow2
+is grow-over-backing-content reads -c 'read -P 7 0 1M' -c 'read -P 0 1M 4M' top.qcow2
+is grow-over-backing-small [ "$(stat -c %s top.qcow2)" -lt 1000000 ]
 
 # --- in use elsewhere
 coproc qemu { exec qemu-io c.qcow2 2>&1; }

@@ -21,6 +21,7 @@
 #include "block/host.h"
 #include "block/qcow2_internal.h"
 #include "tests/lib/q2kit.h"
+#include "vmm/cli.h"
 #include "vmm/error.h"
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -522,6 +523,103 @@ static void test_crash_with_backing_file(void **state)
 	    2 * MIB, 40, false);
 }
 
+/* --- another size ------------------------------------------------------------------------------
+ */
+
+#define OLD_SIZE (1001 * KIB + 512)
+#define OURS     (100 * KIB) /* so much of the start was written; the rest is the backing file's */
+
+/* One of two sizes, what was there before, and zeros behind it. */
+static void check_resized(struct q2kit *k, const struct blk_config *c, uint64_t size)
+{
+	uint8_t *buf = malloc(max_u64(size, OLD_SIZE));
+	uint64_t len;
+
+	q2kit_open(k, c);
+	len = blk_info(k->blk).size;
+	if (len != OLD_SIZE && len != size)
+		fail_msg("the disk has %llu bytes", (unsigned long long)len);
+	assert_int_equal(q2kit_do(k, BLK_READ, 0, 0, buf, len), 0);
+	for (uint64_t i = 0; i < len; i++) {
+		uint8_t want = i < OURS ? 1 : i < OLD_SIZE ? 7 : 0;
+
+		/* What a disk is about to lose may be lost already. */
+		if (buf[i] != want && !(i >= size && !buf[i]))
+			fail_msg("byte %llu of %llu is %u, not %u", (unsigned long long)i,
+				 (unsigned long long)len, buf[i], want);
+	}
+	q2kit_close(k);
+	free(buf);
+}
+
+static void resize(const struct blk_config *c, uint64_t size)
+{
+	struct error *err = NULL;
+	char verb[] = "img", action[] = "resize", backing[] = "--allow-backing",
+	     shrink[] = "--shrink", number[32];
+	char *argv[] = { verb, action, backing, shrink, c->path, number, NULL };
+
+	snprintf(number, sizeof(number), "%lluB", (unsigned long long)size);
+	if (cmd_img((int)ARRAY_LEN(argv) - 1, argv, &err))
+		fail_msg("%s", error_msg(err));
+}
+
+static void run_resize(const char *options, uint64_t size)
+{
+	uint64_t seed = 0x9e3779b97f4a7c15 ^ size;
+	struct blk_config c, crashed;
+	struct q2kit k;
+	uint8_t *base;
+	size_t base_len;
+
+	q2kit_init(&k);
+	c = q2kit_config(k.image);
+	c.backing = true;
+	if (q2kit_run(&k,
+		      "qemu-img create -f raw base.raw 2M && "
+		      "qemu-io -f raw -c 'write -P 7 0 2M' base.raw && "
+		      "qemu-img create -f qcow2 -o %s -b base.raw -F raw a.qcow2 %llu && "
+		      "qemu-io -c 'write -P 1 0 100k' a.qcow2",
+		      options, (unsigned long long)OLD_SIZE))
+		fail_msg("%s", q2kit_log(&k));
+	base = get_file(k.image, &base_len);
+	log_start();
+	resize(&c, size);
+	log_stop();
+	crashed = c;
+	crashed.path = (char *)(uintptr_t)q2kit_path(&k, "crashed.qcow2");
+	crashed.readonly = true;
+	for (unsigned i = 0; i < CRASHES; i++) {
+		crash_at(crashed.path, base, base_len, (unsigned)(q2kit_rand(&seed) % now) + 1,
+			 &seed);
+		q2kit_check(&k, crashed.path, true);
+		check_resized(&k, &crashed, size);
+	}
+	q2kit_check(&k, k.image, false);
+	check_resized(&k, &c, size);
+	log_free();
+	free(base);
+	q2kit_free(&k);
+}
+
+/* What a disk gains is zeros at any moment, though the backing file has something there. */
+static void test_crash_while_it_grows(void **state)
+{
+	(void)state;
+	run_resize("cluster_size=4k", 3 * MIB);
+	/* Its L1 table moves. */
+	run_resize("cluster_size=512", 3 * MIB);
+	run_resize("compat=0.10,cluster_size=4k", 3 * MIB);
+	run_resize("lazy_refcounts=off,cluster_size=64k", 1500 * KIB);
+}
+
+static void test_crash_while_it_shrinks(void **state)
+{
+	(void)state;
+	run_resize("cluster_size=4k", 500 * KIB + 512);
+	run_resize("cluster_size=512", 500 * KIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +630,8 @@ int main(void)
 		cmocka_unit_test(test_crash_lazy_refcounts),
 		cmocka_unit_test(test_crash_with_snapshots),
 		cmocka_unit_test(test_crash_with_backing_file),
+		cmocka_unit_test(test_crash_while_it_grows),
+		cmocka_unit_test(test_crash_while_it_shrinks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
