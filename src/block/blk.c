@@ -14,7 +14,7 @@
 /* What there is one of, however many layers a disk has. */
 struct blk_front {
 	struct blk *top;
-	unsigned submitting; /* depth of blk_submit(): done() must wait */
+	unsigned submitting; /* depth of blk_submit(), blk_start(): done() must wait */
 	bool reaping;
 	unsigned in_flight;                  /* of the device's requests */
 	struct blk_req *ready, **ready_tail; /* over, done() is owed; error in priv */
@@ -65,6 +65,10 @@ static void deliver_ready(struct blk_front *f)
 	}
 }
 
+/* Layers that need no I/O answer at once, and are asked for the next piece: so often in one round.
+ */
+#define ANSWERS 64
+
 /* True: there may be more. */
 static bool round_once(struct blk_front *f)
 {
@@ -77,10 +81,9 @@ static bool round_once(struct blk_front *f)
 	if (f->ready)
 		deliver_ready(f);
 	more = engine_reap(e);
-	if (f->ready) {
+	for (unsigned n = 0; f->ready && n < ANSWERS; n++)
 		deliver_ready(f);
-		engine_submit(e);
-	}
+	engine_submit(e);
 	f->reaping = false;
 	return more || f->ready;
 }
@@ -137,10 +140,15 @@ static int check(const struct blk *b, const struct blk_req *r)
 	return 0;
 }
 
+/* Who gets its answer here would ask on from inside of it, piece after piece, all on one stack. */
 void blk_start(struct blk *b, struct blk_req *r)
 {
+	struct blk_front *f = b->top->front;
+
 	r->blk = b;
+	f->submitting++;
 	b->ops->submit(b, r);
+	f->submitting--;
 }
 
 static void submit_one(struct blk *b, struct blk_req *r)

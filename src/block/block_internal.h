@@ -53,7 +53,7 @@ struct blk {
 
 /*
  * Ends @r. The format's last act for it: @r is the owner's again, who may submit anew from inside
- * done(). Inside blk_submit() done() is put off until blk_reap().
+ * done(). Inside blk_submit() and blk_start() done() is put off until blk_reap().
  */
 void blk_complete(struct blk_req *r, int err);
 

@@ -4,6 +4,7 @@
  * qemu-img's opinion.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "block/qcow2_internal.h"
@@ -170,6 +171,62 @@ static void test_random_engines_and_caches(void **state)
 	cache = BLK_CACHE_WRITEBACK;
 }
 
+#define DEEP_SEGS 512
+
+static void deep_done(struct blk_req *r, int err)
+{
+	assert_int_equal(err, 0);
+	r->blk = NULL;
+}
+
+/* All segments are the same memory. */
+static void *read_deep(void *arg)
+{
+	static uint8_t buf[512 * KIB];
+	struct q2kit *k = arg;
+	struct iovec iov[DEEP_SEGS];
+	struct blk_req r = { .op = BLK_READ,
+			     .len = DEEP_SEGS * sizeof(buf),
+			     .iov = iov,
+			     .iov_cnt = DEEP_SEGS,
+			     .done = deep_done };
+
+	memset(buf, 1, sizeof(buf));
+	for (unsigned i = 0; i < DEEP_SEGS; i++)
+		iov[i] = (struct iovec){ buf, sizeof(buf) };
+	blk_submit(k->blk, &r);
+	blk_drain(k->blk);
+	assert_null(r.blk);
+	assert_true(!buf[0] && !memcmp(buf, buf + 1, sizeof(buf) - 1));
+	return NULL;
+}
+
+/* A read of many pieces that an empty image below answers at once takes no stack for each. */
+static void test_many_pieces_of_an_empty_backing_file(void **state)
+{
+	struct blk_config c;
+	pthread_attr_t attr;
+	pthread_t thread;
+	struct q2kit k;
+
+	(void)state;
+	q2kit_init(&k);
+	assert_int_equal(
+		q2kit_run(&k, "qemu-img create -f qcow2 -o cluster_size=512 low.qcow2 256M && "
+			      "qemu-img create -f qcow2 -o cluster_size=512 -b low.qcow2 -F qcow2 "
+			      "a.qcow2"),
+		0);
+	c = q2kit_config(k.image);
+	c.backing = true;
+	q2kit_open(&k, &c);
+	pthread_attr_init(&attr);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 512 * KIB), 0);
+	assert_int_equal(pthread_create(&thread, &attr, read_deep, &k), 0);
+	pthread_attr_destroy(&attr);
+	pthread_join(thread, NULL);
+	q2kit_free(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_random_versions_and_widths),
 		cmocka_unit_test(test_random_with_small_cache),
 		cmocka_unit_test(test_random_engines_and_caches),
+		cmocka_unit_test(test_many_pieces_of_an_empty_backing_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
