@@ -50,35 +50,34 @@ bool q2_is_meta(const struct qcow2 *q, uint64_t first, uint64_t cnt)
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
-/* Refcounts of clusters behind the end may have reached the disk before a crash, and leak. */
-static int skip_leaked(struct qcow2 *q, uint64_t cnt)
+/* The first of @cnt clusters from the frontier on that are not counted: refcounts of clusters
+ * behind the end may have reached the disk before a crash, and leak. */
+static int skip_leaked(struct qcow2 *q, uint64_t cnt, uint64_t *first)
 {
-	for (uint64_t c = q->frontier; c < q->frontier + cnt;) {
+	*first = q->frontier;
+	for (uint64_t c = *first; c < *first + cnt;) {
 		uint64_t refs;
-		int r = q2_refcount_get(q, c, &refs);
+		int r = c < Q2_CLUSTERS_MAX ? q2_refcount_get(q, c, &refs) : -EFBIG;
 
 		if (r < 0)
 			return r;
 		c++;
 		if (refs)
-			q->frontier = c;
+			*first = c;
 	}
 	return 0;
 }
 
 int q2_take_frontier(struct qcow2 *q, uint64_t cnt, uint64_t *first)
 {
-	int r = skip_leaked(q, cnt);
+	int r = skip_leaked(q, cnt, first);
 
 	if (r < 0)
 		return r;
-	if (q->frontier + cnt > Q2_CLUSTERS_MAX)
-		return -EFBIG;
-	if (!q2_bits_grow(&q->meta, q->frontier + cnt) ||
-	    !q2_bits_grow(&q->used, q->frontier + cnt))
+	/* The frontier is never where the bitmaps do not reach. */
+	if (!q2_bits_grow(&q->meta, *first + cnt) || !q2_bits_grow(&q->used, *first + cnt))
 		return -ENOMEM;
-	*first = q->frontier;
-	q->frontier += cnt;
+	q->frontier = *first + cnt;
 	q->limit = max_u64(q->limit, q->frontier);
 	for (uint64_t c = *first; c < *first + cnt; c++)
 		q2_bit_set(&q->used, c);
@@ -172,7 +171,7 @@ static bool drops_add(struct q2_drops *l, struct q2_drop d)
 	struct q2_drop *last = l->cnt ? &l->v[l->cnt - 1] : NULL;
 
 	if (last && last->first + last->cnt == d.first && last->gen == d.gen &&
-	    last->punch == d.punch) {
+	    last->punch == d.punch && last->table == d.table) {
 		last->cnt += d.cnt;
 		return true;
 	}
@@ -189,14 +188,18 @@ static bool drops_add(struct q2_drops *l, struct q2_drop d)
 	return true;
 }
 
-void q2_drop(struct qcow2 *q, uint64_t first, uint64_t cnt, bool punch)
+static void drop(struct qcow2 *q, struct q2_drop d)
 {
-	struct q2_drop d = { .first = first, .cnt = cnt, .gen = q->gen, .punch = punch };
-
+	d.gen = q->gen;
 	if (!drops_add(&q->dropped, d))
 		log_msg(LOG_WARN, "qcow2",
 			"'%s': no memory to note that clusters are free: %llu leak", q2_name(q),
-			(unsigned long long)cnt);
+			(unsigned long long)d.cnt);
+}
+
+void q2_drop_table(struct qcow2 *q, uint64_t cluster)
+{
+	drop(q, (struct q2_drop){ .first = cluster, .cnt = 1, .table = true });
 }
 
 void q2_drop_entry(struct qcow2 *q, uint64_t entry, bool punch)
@@ -208,39 +211,57 @@ void q2_drop_entry(struct qcow2 *q, uint64_t entry, bool punch)
 		/* One reference to each host cluster that it touches. Others may share them. */
 		q2_packed_place(q, entry, &off, &len);
 		first = off >> q->bits;
-		q2_drop(q, first, ((off + len - 1) >> q->bits) - first + 1, false);
+		drop(q, (struct q2_drop){ .first = first,
+					  .cnt = ((off + len - 1) >> q->bits) - first + 1 });
 		if (entry == q->unpacked_entry)
 			q->unpacked_entry = 0;
 		return;
 	}
 	if (q2_entry_type(q, entry) == Q2_BAD || !(entry & Q2_OFFSET))
 		return;
-	q2_drop(q, (entry & Q2_OFFSET) >> q->bits, 1, punch);
+	drop(q,
+	     (struct q2_drop){ .first = (entry & Q2_OFFSET) >> q->bits, .cnt = 1, .punch = punch });
+}
+
+static void say_inconsistent(struct qcow2 *q, uint64_t c, const char *why)
+{
+	if (q->said_inconsistent)
+		return;
+	q->said_inconsistent = true;
+	log_msg(LOG_WARN, "qcow2", "'%s': cluster %llu %s; run 'trapeze img check'", q2_name(q),
+		(unsigned long long)c, why);
 }
 
 /* One reference less, now that nothing on disk needs it. */
-static void give_back(struct qcow2 *q, uint64_t c)
+static void give_back_one(struct qcow2 *q, uint64_t c, bool table)
 {
 	uint64_t now;
-	int r = q2_refcount_add(q, c, -1, &now);
+	int r;
 
-	if (r == -ERANGE && !q->said_inconsistent) {
-		q->said_inconsistent = true;
-		log_msg(LOG_WARN, "qcow2",
-			"'%s': the refcount of cluster %llu is 0 although it was in use; run "
-			"'trapeze "
-			"img check'",
-			q2_name(q), (unsigned long long)c);
+	/* An image may say that data is where a table is: that is the table's still, or else the
+	 * guest would be given the table to write to. */
+	if (!table && q2_bit(&q->meta, c)) {
+		say_inconsistent(q, c, "was the guest's data, and is a table");
+		return;
 	}
+	r = q2_refcount_add(q, c, -1, &now);
+	if (r == -ERANGE)
+		say_inconsistent(q, c, "was in use, and its refcount is 0");
 	/* What is left counted leaks; it does no harm. */
 	if (r < 0 || now)
 		return;
 	q2_bit_clear(&q->used, c);
-	if (q2_bit(&q->meta, c)) {
+	if (table) {
 		q2_bit_clear(&q->meta, c);
 		q2_cache_forget(q, c);
 	}
 	q->hint = min_u64(q->hint, c);
+}
+
+static void give_back(struct qcow2 *q, const struct q2_drop *d)
+{
+	for (uint64_t c = d->first; c < d->first + d->cnt; c++)
+		give_back_one(q, c, d->table);
 }
 
 static void punch_next(struct qcow2 *q);
@@ -252,8 +273,7 @@ static void punched(struct file_io *io, int err)
 
 	/* Holes are a service: without them the cluster is as free. */
 	(void)err;
-	for (uint64_t c = d.first; c < d.first + d.cnt; c++)
-		give_back(q, c);
+	give_back(q, &d);
 	if (q->punching.cnt)
 		punch_next(q);
 	else
@@ -266,7 +286,7 @@ static bool all_once(struct qcow2 *q, const struct q2_drop *d)
 	for (uint64_t c = d->first; c < d->first + d->cnt; c++) {
 		uint64_t refs;
 
-		if (q2_refcount_get(q, c, &refs) < 0 || refs != 1)
+		if (q2_bit(&q->meta, c) || q2_refcount_get(q, c, &refs) < 0 || refs != 1)
 			return false;
 	}
 	return true;
@@ -279,8 +299,7 @@ static void punch_next(struct qcow2 *q)
 
 		if (!all_once(q, &d)) {
 			q->punching.cnt--;
-			for (uint64_t c = d.first; c < d.first + d.cnt; c++)
-				give_back(q, c);
+			give_back(q, &d);
 			continue;
 		}
 		q->punch_io = (struct file_io){
@@ -333,8 +352,7 @@ void q2_drops_advance(struct qcow2 *q)
 
 		if (d->punch && q->can_discard && drops_add(&q->punching, *d))
 			continue;
-		for (uint64_t c = d->first; c < d->first + d->cnt; c++)
-			give_back(q, c);
+		give_back(q, d);
 	}
 	memmove(l->v, l->v + n, (l->cnt - n) * sizeof(*l->v));
 	l->cnt -= n;

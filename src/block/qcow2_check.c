@@ -149,12 +149,6 @@ static void drop_shared_blocks(struct check *k)
 
 /* --- refcounts -------------------------------------------------------------------------------- */
 
-static uint64_t refcount_limit(const struct qcow2 *q)
-{
-	return q->h.refcount_order >= 6 ? UINT64_MAX
-					: (UINT64_C(1) << (1u << q->h.refcount_order)) - 1;
-}
-
 static int compare_one(struct check *k, uint64_t c, uint64_t refs)
 {
 	uint64_t have;
@@ -173,7 +167,7 @@ static int compare_one(struct check *k, uint64_t c, uint64_t refs)
 	     refs, have);
 	if (!k->fix && !(k->count_only && leak))
 		return 0;
-	if (refs > refcount_limit(k->q))
+	if (refs > q2_refcount_max(k->q))
 		return 0;
 	r = q2_refcount_set(k->q, c, refs);
 	if (r < 0)

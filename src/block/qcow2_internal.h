@@ -99,6 +99,7 @@ struct q2_drop {
 	uint64_t first, cnt; /* host clusters */
 	uint64_t gen;        /* of the requests that may still use them */
 	bool punch;          /* the guest said it does not need them */
+	bool table;          /* they were an L2 table, not the guest's data */
 };
 
 struct q2_drops {
@@ -137,6 +138,8 @@ struct qcow2 {
 	/* Which are in use: referred to, or counted. Known only once the tables were walked. */
 	struct q2_bits used;
 	bool prepared, know_used;
+	uint64_t snapshot_tables; /* L2 tables of all snapshots, each as often as it is named */
+
 	uint64_t limit;    /* entries lead to clusters below this */
 	uint64_t frontier; /* clusters from here on were never in use */
 	uint64_t virgin;   /* clusters from here on were never written: they read as zeros */
@@ -181,7 +184,6 @@ struct qcow2 {
 
 #define Q2_OPEN_READONLY 1u
 #define Q2_OPEN_TOLERANT 2u /* for check: tables may be wrong */
-#define Q2_OPEN_NO_DIRTY 4u /* do not rebuild refcounts */
 
 int q2_open(struct blk_file *f, unsigned flags, struct qcow2 **ret,
 	    struct error **errp) __must_check;
@@ -195,6 +197,8 @@ int q2_prepare(struct qcow2 *q) __must_check;
 /* The image contradicts itself: says so, on disk too, and writes no more. Returns -EIO. */
 int q2_set_corrupt(struct qcow2 *q, const char *fmt, ...) __printf(2, 3);
 const char *q2_name(const struct qcow2 *q);
+/* Whether an entry of the L1 or the refcount table leads to a whole cluster inside of the file. */
+bool q2_leads_to_table(const struct qcow2 *q, uint64_t entry, uint64_t known);
 
 /* --- snapshots, as far as they matter here (qcow2_snapshot.c) -----------------------------------
  */
@@ -283,6 +287,7 @@ int q2_refcount_add(struct qcow2 *q, uint64_t cluster, int delta, uint64_t *now)
 int q2_rt_write(struct qcow2 *q) __must_check;
 /* A refcount block for @cluster. */
 int q2_refblock_ensure(struct qcow2 *q, uint64_t cluster) __must_check;
+uint64_t q2_refcount_max(const struct qcow2 *q);
 uint64_t q2_rb_get(const struct qcow2 *q, const uint8_t *block, uint64_t i);
 void q2_rb_put(const struct qcow2 *q, uint8_t *block, uint64_t i, uint64_t val);
 
@@ -296,8 +301,8 @@ int q2_alloc(struct qcow2 *q, uint64_t want, uint64_t *first, uint64_t *got,
 void q2_unalloc(struct qcow2 *q, uint64_t first, uint64_t cnt);
 /* Exactly @cnt adjacent ones behind everything; refcounts are the caller's. */
 int q2_take_frontier(struct qcow2 *q, uint64_t cnt, uint64_t *first) __must_check;
-/* Nothing in memory refers to these any more. */
-void q2_drop(struct qcow2 *q, uint64_t first, uint64_t cnt, bool punch);
+/* Nothing in memory leads to this L2 table any more; to what @entry leads to. */
+void q2_drop_table(struct qcow2 *q, uint64_t cluster);
 void q2_drop_entry(struct qcow2 *q, uint64_t entry, bool punch);
 /* Decrements and punches what may be by now. */
 void q2_drops_advance(struct qcow2 *q);
@@ -409,8 +414,8 @@ enum q2_ref {
 extern const char *const q2_ref_names[Q2_REFS];
 
 struct q2_walk {
-	/* Something refers to @cnt clusters; @entry is where (host offset of the entry, 0: the
-	 * header). */
+	/* Something refers to @cnt clusters, all below q->limit; @entry is where (host offset of
+	 * the entry, 0: the header). */
 	int (*ref)(struct q2_walk *w, enum q2_ref what, uint64_t first, uint64_t cnt,
 		   uint64_t entry);
 	/* An entry that is nonsense. */

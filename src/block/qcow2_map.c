@@ -200,7 +200,7 @@ static int own_table(struct qcow2 *q, uint64_t i, uint64_t *ret)
 	q->l1[i] = cluster << q->bits | Q2_COPIED;
 	q2_bit_set(&q->l1_dirty, i / 64);
 	if (old & Q2_OFFSET)
-		q2_drop(q, (old & Q2_OFFSET) >> q->bits, 1, false);
+		q2_drop_table(q, (old & Q2_OFFSET) >> q->bits);
 	*ret = cluster << q->bits;
 	return 0;
 }

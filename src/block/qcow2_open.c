@@ -69,13 +69,10 @@ int q2_set_corrupt(struct qcow2 *q, const char *fmt, ...)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
-/* An entry that leads to a table: nothing, or a whole cluster inside of the file. */
-static bool entry_ok(const struct qcow2 *q, uint64_t entry, uint64_t known)
+bool q2_leads_to_table(const struct qcow2 *q, uint64_t entry, uint64_t known)
 {
 	uint64_t off = entry & known & ~Q2_COPIED;
 
-	if (!entry)
-		return true;
 	return !(entry & ~known) && off && !(off & (q->cluster - 1)) && off >> q->bits < q->limit;
 }
 
@@ -95,7 +92,7 @@ static int read_table(struct qcow2 *q, uint64_t off, uint64_t cnt, uint64_t know
 		return err_errno(errp, -r, "cannot read the %s", what);
 	for (uint64_t i = 0; i < cnt; i++) {
 		t[i] = be64toh(t[i]);
-		if (entry_ok(q, t[i], known))
+		if (!t[i] || q2_leads_to_table(q, t[i], known))
 			continue;
 		if (!(flags & Q2_OPEN_TOLERANT)) {
 			err_set(errp, EINVAL, "entry %" PRIu64 " of the %s is 0x%016" PRIx64, i,
@@ -143,6 +140,15 @@ static int claim_l2(struct qcow2 *q, const uint64_t *l1, uint64_t cnt, struct q2
 	return 0;
 }
 
+static uint64_t count_tables(const uint64_t *l1, uint64_t cnt)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < cnt; i++)
+		n += l1[i] != 0;
+	return n;
+}
+
 static int claim_snapshots(struct qcow2 *q, struct q2_bits *l2, struct error **errp)
 {
 	struct q2_snapshots s;
@@ -160,6 +166,8 @@ static int claim_snapshots(struct qcow2 *q, struct q2_bits *l2, struct error **e
 			       "L1 table of a snapshot", 0, &l1, errp);
 		if (!r)
 			r = claim_l2(q, l1, s.v[i].l1_cnt, l2, errp);
+		if (!r)
+			q->snapshot_tables += count_tables(l1, s.v[i].l1_cnt);
 	}
 	q2_snapshots_free(&s);
 	return r;
@@ -220,22 +228,13 @@ static int mark_bad(struct q2_walk *w, enum q2_ref what, uint64_t entry, uint64_
 	return 0; /* leads nowhere, and takes nothing */
 }
 
-static uint64_t l2_bytes(const struct qcow2 *q)
-{
-	uint64_t n = 0;
-
-	for (uint64_t i = 0; i < q->h.l1_cnt; i++)
-		n += q->l1[i] != 0;
-	return n * (q->h.snapshot_cnt + 1) << q->bits;
-}
-
 static int learn_used(struct qcow2 *q)
 {
 	struct mark m = { .walk = { .ref = mark_ref, .bad = mark_bad }, .q = q };
 	struct error *err = NULL;
 	int r;
 
-	if (l2_bytes(q) > WALK_BYTES_MAX)
+	if ((count_tables(q->l1, q->h.l1_cnt) + q->snapshot_tables) << q->bits > WALK_BYTES_MAX)
 		return 0;
 	r = q2_walk(q, &m.walk, &err);
 	if (r < 0)

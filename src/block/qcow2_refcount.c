@@ -59,7 +59,7 @@ void q2_rb_put(const struct qcow2 *q, uint8_t *block, uint64_t i, uint64_t val)
 	}
 }
 
-static uint64_t refcount_max(const struct qcow2 *q)
+uint64_t q2_refcount_max(const struct qcow2 *q)
 {
 	return q->h.refcount_order == 6 ? UINT64_MAX
 					: (UINT64_C(1) << (1u << q->h.refcount_order)) - 1;
@@ -98,7 +98,7 @@ int q2_refcount_set(struct qcow2 *q, uint64_t cluster, uint64_t val)
 	uint64_t i;
 	int r;
 
-	if (val > refcount_max(q))
+	if (val > q2_refcount_max(q))
 		return -ERANGE;
 	r = val ? q2_refblock_ensure(q, cluster) : 0;
 	if (r < 0)
@@ -118,7 +118,7 @@ int q2_refcount_add(struct qcow2 *q, uint64_t cluster, int delta, uint64_t *now)
 
 	if (r < 0)
 		return r;
-	if (delta < 0 ? !v : v == refcount_max(q))
+	if (delta < 0 ? !v : v == q2_refcount_max(q))
 		return -ERANGE;
 	v = delta < 0 ? v - 1 : v + 1;
 	r = q2_refcount_set(q, cluster, v);

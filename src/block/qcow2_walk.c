@@ -7,6 +7,9 @@
 #include "block/qcow2_internal.h"
 #include "vmm/error.h"
 
+/* Entries of the tables of all bitmaps together: what walking them may cost. */
+#define BITMAP_TOTAL_MAX (UINT64_C(1) << 24)
+
 const char *const q2_ref_names[Q2_REFS] = {
 	[Q2_REF_HEADER] = "header",
 	[Q2_REF_L1] = "L1 table",
@@ -27,14 +30,6 @@ static int range(struct qcow2 *q, struct q2_walk *w, enum q2_ref what, uint64_t 
 	if (!len)
 		return 0;
 	return w->ref(w, what, first, ((off + len - 1) >> q->bits) - first + 1, entry);
-}
-
-/* Whether @entry can lead to a table. */
-static bool leads_to_table(const struct qcow2 *q, uint64_t entry, uint64_t known)
-{
-	uint64_t off = entry & known & ~Q2_COPIED;
-
-	return !(entry & ~known) && off && !(off & (q->cluster - 1)) && off >> q->bits < q->limit;
 }
 
 static int walk_entry(struct qcow2 *q, struct q2_walk *w, uint64_t entry, uint64_t at, bool active)
@@ -90,7 +85,7 @@ static int walk_l1(struct qcow2 *q, struct q2_walk *w, const uint64_t *l1, uint6
 
 		if (!l1[i])
 			continue;
-		if (!leads_to_table(q, l1[i], Q2_L1_KNOWN)) {
+		if (!q2_leads_to_table(q, l1[i], Q2_L1_KNOWN)) {
 			r = w->bad(w, Q2_REF_L2, at + i * 8, l1[i]);
 			continue;
 		}
@@ -128,15 +123,20 @@ static int walk_snapshots(struct qcow2 *q, struct q2_walk *w, struct error **err
 	return r;
 }
 
-/* "Bitmap table": offsets of clusters; bit 0 is part of the value, not of the place. */
+/* "Bitmap table": offsets of clusters; bit 0 is part of the value, not of the place. *left is how
+ * many entries all of them may have yet. */
 static int walk_bitmap(struct qcow2 *q, struct q2_walk *w, uint64_t off, uint64_t cnt,
-		       struct error **errp)
+		       uint64_t *left, struct error **errp)
 {
 	_cleanup_free_ uint64_t *t = NULL;
 	int r = 0;
 
-	if (cnt * 8 > Q2_SNAPSHOT_BYTES_MAX || off & (q->cluster - 1) || off >> q->bits >= q->limit)
+	if (cnt * 8 > Q2_SNAPSHOT_BYTES_MAX || off & (q->cluster - 1) ||
+	    off >> q->bits >= q->limit || cnt * 8 > (q->limit << q->bits) - off)
 		return w->bad(w, Q2_REF_BITMAPS, 0, off);
+	if (cnt > *left)
+		return err_set(errp, EFBIG, "the bitmaps have tables of too many entries");
+	*left -= cnt;
 	t = malloc(cnt * 8 + 8);
 	r = t ? file_pread(q->file, t, cnt * 8, off) : -ENOMEM;
 	if (r < 0)
@@ -157,7 +157,7 @@ static int walk_bitmaps(struct qcow2 *q, struct q2_walk *w, struct error **errp)
 {
 	const uint64_t len = q->h.bitmaps_len;
 	_cleanup_free_ uint8_t *dir = NULL;
-	uint64_t at = 0;
+	uint64_t at = 0, left = BITMAP_TOTAL_MAX;
 	int r;
 
 	if (!len)
@@ -173,7 +173,8 @@ static int walk_bitmaps(struct qcow2 *q, struct q2_walk *w, struct error **errp)
 		if (len - at < sizeof(b))
 			return w->bad(w, Q2_REF_BITMAPS, q->h.bitmaps_off + at, 0);
 		memcpy(&b, dir + at, sizeof(b));
-		r = walk_bitmap(q, w, q2_get64(b.table_offset), q2_get32(b.table_size), errp);
+		r = walk_bitmap(q, w, q2_get64(b.table_offset), q2_get32(b.table_size), &left,
+				errp);
 		at += min_u64(len - at, align_up(sizeof(b) + q2_get16(b.name_len) +
 							 (uint64_t)q2_get32(b.extra_data_size),
 						 8));
@@ -188,7 +189,7 @@ static int walk_refcounts(struct qcow2 *q, struct q2_walk *w)
 	for (uint64_t i = 0; !r && i < q->rt_cnt; i++) {
 		if (!q->rt[i])
 			continue;
-		if (leads_to_table(q, q->rt[i], Q2_RT_KNOWN))
+		if (q2_leads_to_table(q, q->rt[i], Q2_RT_KNOWN))
 			r = w->ref(w, Q2_REF_REFBLOCK, q->rt[i] >> q->bits, 1, q->h.rt_off + i * 8);
 		else
 			r = w->bad(w, Q2_REF_REFBLOCK, q->h.rt_off + i * 8, q->rt[i]);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "block/host.h"
-#include "block/qcow2_format.h"
+#include "block/qcow2_internal.h"
 #include "tests/lib/q2kit.h"
 #include "vmm/error.h"
 
@@ -470,6 +470,102 @@ static void test_row37_data_over_tables(void **state)
 	}
 }
 
+/* Row 37: data that the guest gives up was a table all the while, which stays one. */
+static void test_row37_dropped_data_is_a_table(void **state)
+{
+	struct q2kit *k = *state;
+
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t to;
+
+		make(k);
+		to = i / 2 == 0   ? peek(k, 40, 8)
+		     : i / 2 == 1 ? peek(k, 48, 8)
+		     : i / 2 == 2 ? peek(k, peek(k, 48, 8), 8)
+		     : i / 2 == 3 ? l2_entry_at(k, 0)
+				  : Q2_COMPRESSED; /* the header can only be meant so */
+		poke(k, l2_entry_at(k, 5), 8, to);
+		open_image(k, false, false);
+		if (i & 1)
+			assert_int_equal(q2kit_do(k, BLK_DISCARD, 0, 5 * CLUSTER, NULL, CLUSTER),
+					 0);
+		assert_int_equal(put(k, 5 * CLUSTER, 6, CLUSTER), 0);
+		/* Whatever is free by then is taken. */
+		for (unsigned n = 8; n < 40; n++) {
+			assert_int_equal(q2kit_do(k, BLK_FLUSH, 0, 0, NULL, 0), 0);
+			assert_int_equal(put(k, n * CLUSTER, (uint8_t)(n + 1), CLUSTER), 0);
+		}
+		q2kit_close(k);
+		open_image(k, false, true);
+		for (unsigned n = 1; n < 40; n++)
+			expect(k, n * CLUSTER, (uint8_t)(n + 1), CLUSTER);
+		q2kit_close(k);
+		q2kit_check(k, k->image, true);
+	}
+}
+
+/* Row 37: what walking all tables may cost is not the image's to say. */
+static void test_row37_tables_named_often(void **state)
+{
+	struct q2kit *k = *state;
+	const struct qcow2 *q;
+	uint64_t l1, l2;
+
+	sh(k, "qemu-img create -f qcow2 a.qcow2 1T && qemu-io -c 'write -P 1 0 64k' a.qcow2 && "
+	      "qemu-img snapshot -c one a.qcow2");
+	l1 = peek(k, peek(k, 64, 8), 8);
+	l2 = peek(k, l1, 8);
+	for (unsigned i = 1; i < 2048; i++)
+		poke(k, l1 + i * 8, 8, l2);
+	open_image(k, false, false);
+	q = k->blk->state;
+	assert_int_equal(put(k, CLUSTER, 2, CLUSTER), 0);
+	assert_true(q->prepared);
+	assert_false(q->know_used);
+	expect(k, 0, 1, CLUSTER);
+	expect(k, CLUSTER, 2, CLUSTER);
+	q2kit_close(k);
+}
+
+/* Row 37: the table of a bitmap that would be behind the end of the file, or be walked for ever. */
+static void test_row37_tables_of_bitmaps(void **state)
+{
+	struct q2kit *k = *state;
+	const struct qcow2 *q;
+	uint64_t at, dir;
+
+	for (unsigned i = 0; i < 2; i++) {
+		sh(k, "rm -f a.qcow2 && qemu-img create -f qcow2 -o cluster_size=512 a.qcow2 8M && "
+		      "qemu-img bitmap --add a.qcow2 one");
+		for (at = 0; peek(k, at, 4) != Q2_EXT_BITMAPS; at += 8)
+			assert_true(at < 512);
+		dir = peek(k, at + 24, 8);
+		if (i)
+			sh(k, "truncate -s 32M a.qcow2");
+		/* 16 MiB; and so often that it comes to terabytes. */
+		poke(k, dir + 8, 4, Q2_SNAPSHOT_BYTES_MAX / 8);
+		if (i) {
+			uint64_t len = Q2_SNAPSHOT_BYTES_MAX / 32 * 32, entry = peek(k, dir, 8);
+
+			poke(k, at + 8, 4, (uint32_t)(len / 32));
+			poke(k, at + 16, 8, len);
+			poke(k, at + 24, 8, 16 * MIB);
+			for (uint64_t n = 0; n < 4096; n++) {
+				poke(k, 16 * MIB + n * 32, 8, entry);
+				poke(k, 16 * MIB + n * 32 + 8, 4, Q2_SNAPSHOT_BYTES_MAX / 8);
+				poke(k, 16 * MIB + n * 32 + 18, 2, 8);
+			}
+		}
+		open_image(k, false, false);
+		q = k->blk->state;
+		assert_int_equal(put(k, 0, 1, 4 * MIB), 0);
+		assert_int_equal(q->know_used, !i);
+		assert_true(q->frontier <= q->used.cnt);
+		expect(k, 0, 1, 4 * MIB);
+		q2kit_close(k);
+	}
+}
+
 /* Row 40: an image that was not closed has its reference counts made right before it is written to,
  * and is whole when it has been closed. */
 static void test_row40_not_closed(void **state)
@@ -761,6 +857,9 @@ int main(void)
 		TEST(test_row37_refcounts_lie),
 		TEST(test_row37_data_over_tables),
 		TEST(test_row37_tables_over_tables),
+		TEST(test_row37_dropped_data_is_a_table),
+		TEST(test_row37_tables_named_often),
+		TEST(test_row37_tables_of_bitmaps),
 		TEST(test_row40_not_closed),
 		TEST(test_row40_marked_corrupt),
 		TEST(test_row38_compressed_garbage),
