@@ -165,7 +165,7 @@ static int trim_end(struct blk_file *f, uint64_t old_size, uint64_t written_to, 
 {
 	if (f->is_bdev || written_to <= max_u64(old_size, wanted_to))
 		return 0;
-	return host->ftruncate(f->fd, (off_t)max_u64(old_size, wanted_to)) < 0 ? -errno : 0;
+	return file_truncate(f, max_u64(old_size, wanted_to));
 }
 
 /* [off, off+len) lies within the bounce buffer's reach: read, or read, change and write. */

@@ -79,7 +79,7 @@ const struct opt img_options[] = {
 };
 const unsigned img_option_cnt = ARRAY_LEN(img_options);
 
-struct qcow2_options img_qcow2_options(const struct img_args *a, uint64_t size)
+static struct qcow2_options new_options(const struct img_args *a, uint64_t size)
 {
 	return (struct qcow2_options){
 		.size = size,
@@ -196,10 +196,10 @@ static int look_below(struct img_args *a, const char *image, uint64_t *size, str
 	return a->backing_format ? 0 : err_errno(errp, ENOMEM, "cannot create '%s'", image);
 }
 
-static int fill_new(struct blk_file *f, const struct img_args *a, enum blk_format format,
-		    uint64_t size, struct error **errp)
+int img_fill(struct blk_file *f, const struct img_args *a, enum blk_format format, uint64_t size,
+	     struct error **errp)
 {
-	const struct qcow2_options o = img_qcow2_options(a, size);
+	const struct qcow2_options o = new_options(a, size);
 	int r;
 
 	if (format == BLK_FORMAT_QCOW2) {
@@ -235,7 +235,7 @@ static int do_create(struct img_args *a, const char **arg, unsigned cnt, struct 
 	r = file_open(NULL, arg[0], FILE_CREATE, &f, errp);
 	if (r < 0)
 		return STATUS_ERROR;
-	r = fill_new(f, a, format, size, errp);
+	r = img_fill(f, a, format, size, errp);
 	file_close(f);
 	if (r < 0)
 		unlink(arg[0]);

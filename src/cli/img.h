@@ -19,8 +19,9 @@ struct img_args {
 
 enum img_compress { IMG_ZLIB, IMG_ZSTD };
 
-/* The options of a new image of @size bytes. */
-struct qcow2_options img_qcow2_options(const struct img_args *a, uint64_t size);
+/* Makes empty file @f an image of @size bytes. */
+int img_fill(struct blk_file *f, const struct img_args *a, enum blk_format format, uint64_t size,
+	     struct error **errp) __must_check;
 
 /*
  * A disk that is open, and a loop that nothing runs: requests are waited for one by one. img_io()

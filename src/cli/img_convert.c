@@ -84,25 +84,21 @@ static int copy_all(struct copy *c, const char *from, const char *to, struct err
 	return r < 0 ? err_errno(errp, -r, "cannot write to '%s'", to) : 0;
 }
 
-/* An empty image at @path, open. */
+/* An empty image at @path, open. A file that was made is gone if this fails; another's stays. */
 static int make_new(struct copy *c, const char *path, struct error **errp)
 {
-	const struct qcow2_options o = img_qcow2_options(c->args, c->size);
 	struct blk_file *f = NULL;
 	int r = file_open(NULL, path, FILE_CREATE, &f, errp);
 
 	if (r < 0)
 		return r;
-	if (c->args->output == BLK_FORMAT_QCOW2) {
-		r = qcow2_create(f, &o, errp);
-	} else {
-		r = file_truncate(f, c->size);
-		if (r < 0)
-			err_errno(errp, -r, "cannot make '%s' %" PRIu64 " bytes long", path,
-				  c->size);
-	}
+	r = img_fill(f, c->args, c->args->output, c->size, errp);
 	file_close(f);
-	return r < 0 ? r : img_open(c->args, path, c->args->output, false, &c->to, errp);
+	if (!r)
+		r = img_open(c->args, path, c->args->output, false, &c->to, errp);
+	if (r < 0)
+		unlink(path);
+	return r;
 }
 
 static int fsync_dir(const char *path)
@@ -171,8 +167,9 @@ int img_convert(const struct img_args *a, const char *from, const char *to, stru
 	if (!c.buf || !c.scratch)
 		return err_errno(errp, ENOMEM, "cannot convert '%s'", from);
 	r = make_new(&c, tmp, errp);
-	if (!r)
-		r = copy_all(&c, from, to, errp);
+	if (r < 0)
+		return r;
+	r = copy_all(&c, from, to, errp);
 	img_close(&c.to);
 	if (!r)
 		r = give_name(&c, tmp, to, errp);
