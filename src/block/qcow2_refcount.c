@@ -72,7 +72,8 @@ static int slice_of(struct qcow2 *q, uint64_t cluster, struct q2_slice **ret, ui
 	uint64_t per = (uint64_t)q->cache.size * 8 >> q->h.refcount_order;
 
 	*ret = NULL;
-	if (index >= q->rt_cnt || !(q->rt[index] & Q2_RT_KNOWN))
+	/* A check sees tables that an image in use would not be opened with. */
+	if (index >= q->rt_cnt || !q2_leads_to_table(q, q->rt[index], Q2_RT_KNOWN))
 		return 0;
 	*i = in & (per - 1);
 	return q2_cache_get(q,

@@ -129,6 +129,14 @@ img 4 check-corrupt-leaks check --repair leaks bad.qcow2
 img 0 repair-corrupt check --repair all bad.qcow2
 sound repair-corrupt bad.qcow2
 same repair-corrupt a.raw bad.qcow2
+# An entry of the refcount table that leads nowhere.
+cp c.qcow2 bad.qcow2
+poke bad.qcow2 65536 '\xff\xff\xff\xff\xff\xff\x00\x00'
+img 4 check-wild-block check bad.qcow2
+says check-wild-block 'refcount block is 0xffffffffffff0000, which leads nowhere'
+img 0 repair-wild-block check --repair all bad.qcow2
+sound repair-wild-block bad.qcow2
+same repair-wild-block a.raw bad.qcow2
 # Marked as corrupt, and as dirty.
 for bit in 1 2; do
 	cp c.qcow2 mark.qcow2
