@@ -43,33 +43,54 @@ if $need_kvm && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
 fi
 
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-
-# Its output and exit status go to $dir/N and $dir/N.status; the status comes last.
-run() { # N PROGRAM
-	local cmd=("$2")
-	case $2 in *.sh) cmd+=("${TRAPEZE:-build/trapeze}") ;; esac # in the shell of its first line
-	timeout -k 5 "$limit" "${cmd[@]}" >"$dir/$1" 2>&1 </dev/null
-	echo $? >"$dir/$1.status"
-}
-
-start() { # PROGRAM...
-	local i=0 t
-	for t; do
-		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
-		run $i "$t" &
-		i=$((i + 1))
-	done
+programs=("$@") started=0 statuses=()
+declare -A running=() # the number of the program that a process runs
+# Nobody outlives the runner: what timeout(1) is sent, its program and all in the program's process
+# group get as well, and SIGKILL after five seconds.
+end() {
+	local pids
+	trap '' INT TERM HUP
+	pids=$(jobs -p)
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill $pids 2>/dev/null
 	wait
+	rm -rf "$dir"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# start N: its output goes to $dir/N.
+start() {
+	local cmd=("${programs[$1]}")
+	case ${cmd[0]} in *.sh) cmd+=("${TRAPEZE:-build/trapeze}") ;; esac # in the shell of its first line
+	# What a script starts in the background ignores SIGINT and SIGQUIT, unless it is told not to.
+	exec env --default-signal=INT,QUIT timeout -k 5 "$limit" "${cmd[@]}" >"$dir/$1" 2>&1 </dev/null
+}
+fill() {
+	while [ ${#running[@]} -lt "$jobs" ] && [ $started -lt ${#programs[@]} ]; do
+		start $started &
+		running[$!]=$started
+		started=$((started + 1))
+	done
+}
+# Waits for one to end; notes its status.
+reap() {
+	local pid rc
+	wait -n -p pid "${!running[@]}" 2>/dev/null # where bash would remark on a signal
+	rc=$?
+	statuses[running[$pid]]=$rc
+	unset "running[$pid]"
 }
 
-start "$@" &
-i=0
-for t; do
-	name=$(basename "$t") out=$dir/$i
-	until [ -s "$out.status" ]; do sleep 0.02; done
-	rc=$(cat "$out.status")
-	i=$((i + 1))
+for ((i = 0; i < ${#programs[@]}; i++)); do
+	fill
+	while [ -z "${statuses[i]:-}" ]; do
+		reap
+		fill
+	done
+	name=$(basename "${programs[i]}") out=$dir/$i rc=${statuses[i]}
 	ok=0 bad=0 tap=0
 	while IFS= read -r line; do
 		case $line in
@@ -114,7 +135,7 @@ for t; do
 done
 echo "$stage: $passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ] || exit 1
-if [ $passed = 0 ] && [ $skipped = 0 ] && [ $# -gt 0 ]; then
+if [ $passed = 0 ] && [ $skipped = 0 ] && [ ${#programs[@]} -gt 0 ]; then
 	echo "$stage: the programs ran no test" >&2
 	exit 1
 fi
