@@ -92,6 +92,11 @@ OBJS    := $(SRCS:%.c=$(B)/obj/%.o)
 MAINOBJ := $(B)/obj/src/main.o
 LIBTEST := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/lib/*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+# What takes longest starts first, so that no other is done when it has just begun.
+LONG    := acpi_dsdt aml blk console file_io i8254_counter log qcow2 qcow2_crash qcow2_faults source \
+           virtio_blk virtio_threads virtq_hostile virtq_packed virtq_race virtq_split
+LONG    := $(LONG:%=$(B)/unit/test_%)
+UNIT    := $(filter $(LONG),$(UNIT)) $(filter-out $(LONG),$(UNIT))
 KVM     := $(patsubst tests/kvm/%.c,$(B)/kvm/%,$(wildcard tests/kvm/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FIRMWARE := $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/*.S)) \
@@ -194,8 +199,10 @@ TEST_ENV = B=$(B) TRAPEZE=$(B)/trapeze \
            $(if $(wildcard build/kernel/vmlinuz),TRAPEZE_TEST_KERNEL=build/kernel/vmlinuz)
 
 .PHONY: unit kvm cli
+# Half of them wait for a clock, so there are more of them than CPUs; not so under ThreadSanitizer, where
+# threads that wait for each other without sleeping would hardly ever run together.
 unit: $(UNIT) ## run the unit tests (no /dev/kvm needed)
-	$(Q)$(TEST_ENV) scripts/run-tests.sh --jobs $$(nproc) unit $(UNIT)
+	$(Q)$(TEST_ENV) scripts/run-tests.sh --jobs $$(($(if $(filter thread,$(SAN)),1,2) * $$(nproc))) unit $(UNIT)
 kvm: $(KVM) $(B)/trapeze $(FIRMWARE) ## run the tests that need the host's /dev/kvm
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
 cli: $(B)/trapeze ## run the command line's own tests
