@@ -204,7 +204,7 @@ TEST_ENV = B=$(B) TRAPEZE=$(B)/trapeze \
 unit: $(UNIT) ## run the unit tests (no /dev/kvm needed)
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --jobs $$(($(if $(filter thread,$(SAN)),1,2) * $$(nproc))) unit $(UNIT)
 kvm: $(KVM) $(B)/trapeze $(FIRMWARE) ## run the tests that need the host's /dev/kvm
-	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
+	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm --jobs $$(nproc) kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
 cli: $(B)/trapeze ## run the command line's own tests
 	$(Q)$(TEST_ENV) scripts/run-tests.sh cli $(sort $(wildcard tests/cli/*.sh))
 
@@ -342,7 +342,7 @@ DURA    := $(B)/durability
 .PHONY: durability durability-files
 durability-files: $(DURA)/checklog $(DURA)/replay $(DURA)/iolog.so
 durability: $(B)/trapeze $(FIRMWARE) durability-files ## kill the VMM, cut the power: is what was flushed on the disk?
-	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm durability $(sort $(wildcard tests/durability/*.sh))
+	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm --jobs $$(nproc) durability $(sort $(wildcard tests/durability/*.sh))
 $(DURA)/%: tests/durability/%.c firmware/tests/c/disklog.h $(B)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
