@@ -2,7 +2,9 @@
 /*
  * meter: runs a VMM and takes the time at the marks that its guest makes.
  *
- *   meter [-e STATUS] -- CMD [ARG...]
+ *   meter SECONDS STATUS CMD [ARG...]
+ *
+ * The VMM has SECONDS and is to end with STATUS.
  *
  * When the guest's console says "guest: mark NAME", meter notes the time and what CPU time the VMM
  * has used, and answers with a newline, for which the guest waits. At the end it prints, for each
@@ -12,6 +14,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,7 @@ struct mark {
 
 static struct mark marks[MARKS_MAX];
 static unsigned mark_cnt;
+static pid_t vmm;
 
 static uint64_t now(void)
 {
@@ -39,13 +43,13 @@ static uint64_t now(void)
 }
 
 /* First word of /proc/PID/task/TID/FILE. */
-static void task_word(pid_t pid, const char *tid, const char *file, char *word, size_t size)
+static void task_word(const char *tid, const char *file, char *word, size_t size)
 {
 	char path[300];
 	FILE *f;
 
 	word[0] = 0;
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", pid, tid, file);
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", vmm, tid, file);
 	f = fopen(path, "re");
 	if (!f)
 		return;
@@ -55,22 +59,22 @@ static void task_word(pid_t pid, const char *tid, const char *file, char *word, 
 }
 
 /* CPU time of the threads that are not the guest: io_uring's workers are among them. */
-static uint64_t other_time(pid_t pid)
+static uint64_t other_time(void)
 {
 	char path[64], word[128];
 	uint64_t sum = 0;
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", vmm);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
-		task_word(pid, e->d_name, "comm", word, sizeof(word));
+		task_word(e->d_name, "comm", word, sizeof(word));
 		if (!strncmp(word, "CPU", 3) || !strncmp(word, "vcpu", 4))
 			continue;
-		task_word(pid, e->d_name, "schedstat", word, sizeof(word));
+		task_word(e->d_name, "schedstat", word, sizeof(word));
 		sum += strtoull(word, NULL, 10);
 	}
 	if (d)
@@ -78,7 +82,7 @@ static uint64_t other_time(pid_t pid)
 	return sum;
 }
 
-static void on_line(char *line, pid_t pid, int to_guest)
+static void on_line(char *line, int to_guest)
 {
 	static const char key[] = "guest: mark ";
 	char *at = strstr(line, key);
@@ -91,27 +95,28 @@ static void on_line(char *line, pid_t pid, int to_guest)
 	at[strcspn(at, " \r")] = 0;
 	snprintf(marks[mark_cnt].name, sizeof(marks[mark_cnt].name), "%s", at);
 	marks[mark_cnt].time = t;
-	marks[mark_cnt++].other = other_time(pid);
+	marks[mark_cnt++].other = other_time();
 	if (write(to_guest, "\n", 1) != 1)
 		perror("meter: the guest's console");
 }
 
+static void too_long(int sig)
+{
+	(void)sig;
+	kill(vmm, SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
-	int in[2], out[2], status, want = 0, i = 1;
+	int in[2], out[2], status;
 	char line[4096];
 	size_t len = 0;
 	uint64_t began;
-	pid_t pid;
 	ssize_t n;
 	char c[512];
 
-	if (argc > 3 && !strcmp(argv[1], "-e")) {
-		want = atoi(argv[2]);
-		i = 3;
-	}
-	if (argc < i + 2 || strcmp(argv[i], "--") != 0) {
-		fprintf(stderr, "usage: meter [-e STATUS] -- CMD [ARG...]\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: meter SECONDS STATUS CMD [ARG...]\n");
 		return 2;
 	}
 	if (pipe(in) < 0 || pipe(out) < 0) {
@@ -119,21 +124,23 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	began = now();
-	pid = fork();
-	if (pid < 0) {
+	vmm = fork();
+	if (vmm < 0) {
 		perror("meter: fork");
 		return 2;
 	}
-	if (pid == 0) {
+	if (vmm == 0) {
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		close(in[0]), close(in[1]), close(out[0]), close(out[1]);
-		execvp(argv[i + 1], argv + i + 1);
-		perror(argv[i + 1]);
+		execvp(argv[3], argv + 3);
+		perror(argv[3]);
 		_exit(127);
 	}
 	close(in[0]);
 	close(out[1]);
+	signal(SIGALRM, too_long);
+	alarm((unsigned)atoi(argv[1]));
 	while ((n = read(out[0], c, sizeof(c))) > 0 || (n < 0 && errno == EINTR)) {
 		for (ssize_t k = 0; k < n; k++) {
 			if (c[k] != '\n') {
@@ -143,12 +150,12 @@ int main(int argc, char **argv)
 			}
 			line[len] = 0;
 			len = 0;
-			on_line(line, pid, in[1]);
+			on_line(line, in[1]);
 		}
 	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != want) {
-		fprintf(stderr, "meter: '%s' ended with status %d\n", argv[i + 1],
-			WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	if (waitpid(vmm, &status, 0) != vmm || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != atoi(argv[2])) {
+		fprintf(stderr, "meter: '%s' ended with wait status %#x\n", argv[3], status);
 		return 1;
 	}
 	for (unsigned k = 0; k < mark_cnt; k++)
