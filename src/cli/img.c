@@ -543,7 +543,7 @@ static int resize_to(const struct img_args *a, const char *path, const char *tex
 		     struct error **errp)
 {
 	_cleanup_(img_close) struct img_disk d = { 0 };
-	uint64_t old, size;
+	uint64_t old, size = 0;
 	int r = img_open(a, path, a->format, false, &d, errp);
 
 	if (r < 0)

@@ -47,8 +47,8 @@ run_guest() {
 	echo "exit status $status"
 }
 
-# store: mounts the file system with disk images at /store. Images in it are for copying; what is
-# left over there goes with the lab. qemu_img, e2fsck: the host's tools.
+# store: mounts the file system with disk images at /store. Images in it are for copying; $disks, for
+# the copies, goes with the case. qemu_img, e2fsck: the host's tools.
 store() {
 	local i=0
 	until mkdir /tmp/store.lock 2>/dev/null; do usleep 10000; done

@@ -79,7 +79,7 @@ run_case() { # NAME
 		;;
 	esac
 	unlock
-	rm -rf "$dir"
+	rm -rf "$dir" "/store/case.$1" # the images: the next case has need of the room
 }
 
 worker() {
