@@ -237,7 +237,7 @@ analyze: ## gcc -fanalyzer over the product (build-analyze)
 # for lost or freed.
 ifneq (,$(findstring -fanalyzer,$(OPT)))
 ANALYZER_LOSES := src/cli/types src/machine/iothreads devices/virtio/blk \
-	$(addprefix src/block/qcow2_,alloc flush read snapshot)
+	$(addprefix src/block/qcow2_,alloc flush read snapshot tool)
 $(ANALYZER_LOSES:%=$(B)/obj/%.o): WARN += -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
 # Nor does it know what is in a struct that a function of another file returned.
 $(B)/obj/devices/virtio/virtio.o: WARN += -Wno-analyzer-use-of-uninitialized-value

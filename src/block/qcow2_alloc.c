@@ -175,7 +175,7 @@ static bool drops_add(struct q2_drops *l, struct q2_drop d)
 		last->cnt += d.cnt;
 		return true;
 	}
-	if (l->cnt == l->cap) {
+	if (!l->v || l->cnt == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		struct q2_drop *v = reallocarray(l->v, cap, sizeof(*v));
 
