@@ -15,7 +15,7 @@ hello=(-k "$guests/real_hello.bin" --protocol real -m 16M --timeout 10)
 
 # start NAME ARGUMENT...: the guest of keys in the background: $pid, its input is descriptor 7.
 start() {
-	rm -f keys
+	rm -f keys "$tmp/out" # that of the last one said "boot 01", too
 	mkfifo keys
 	"$TRAPEZE" run -k "$guests/real_keys.bin" --protocol real -m 16M --timeout 30 "$@" \
 		<keys >"$tmp/out" 2>"$tmp/err" &
