@@ -42,13 +42,14 @@ owns core bus device doorbell epoch guestmem irq loop power snap timer token_buc
 owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
 owns devices virtio/console_wire virtio/pmem_wire
 owns 'block devices' block/blk
+owns 'net devices' net/netdev
 owns boot boot
 owns 'boot machine' board
 owns 'boot kvm' cpu_entry
 owns 'char devices' chardev
 owns char console console_watch
 owns kvm cpuid msr probe vcpu vm
-owns 'kvm boot char block' config # what the user wants, enums of these rooms included
+owns 'kvm boot char block net' config # what the user wants, enums of these rooms included
 owns 'machine verdict' machine verdict
 owns machine hints
 owns cli cli options

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "block/blk.h"
+#include "net/netdev.h"
 #include "vmm/boot.h"
 #include "vmm/guestmem.h"
 #include "vmm/msr.h"
@@ -43,6 +44,12 @@ struct disk_config {
 
 struct disk_list {
 	struct disk_config *v;
+	unsigned cnt;
+};
+
+/* -n KIND[,key=value]... */
+struct net_list {
+	struct net_config *v;
 	unsigned cnt;
 };
 
@@ -112,6 +119,7 @@ struct vm_config {
 		bool packed;                     /* --packed: offer packed virtqueues */
 	} board;
 	struct disk_list disks;
+	struct net_list nets;
 	struct {
 		char *console; /* --console: as serial[]; NULL: none */
 		struct port_list ports;
