@@ -8,11 +8,15 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "net/iov.h"
 #include "vmm/error.h"
 
-#define BACKLOG_BYTES (WIRE_LEN + WIRE_FRAME_MAX) /* more than WIRE_BATCH */
+#define BACKLOG_BYTES (WIRE_LEN + NET_PACKET_MAX) /* more than WIRE_BATCH */
 #define IN_BYTES      (128u * 1024)               /* more than the longest frame */
 #define SNDBUF_BYTES  (256 * 1024)
+#define DIRECT        4096u        /* the least that is worth a read of its own */
+#define LONE          (16u * 1024) /* behind one that long only a length is read ahead */
+#define PIECES        64u
 #define READS_MAX     64u /* in one wire_recv(): a frame that comes in smaller pieces waits */
 
 static uint32_t get_length(const uint8_t *p)
@@ -121,8 +125,8 @@ static void drain(struct wire *w)
 		loop_mod(&w->io, EV_IN | EV_EDGE);
 }
 
-/* The length of the frame in @iov, 0 if none is like that. */
-static size_t frame_length(const struct iovec *iov, unsigned cnt)
+/* What travels of the packet in @iov, 0 if no frame is that long. */
+static size_t frame_length(const struct wire *w, const struct iovec *iov, unsigned cnt)
 {
 	size_t len = 0;
 
@@ -131,7 +135,13 @@ static size_t frame_length(const struct iovec *iov, unsigned cnt)
 			return 0;
 		len += iov[i].iov_len;
 	}
-	return len >= WIRE_FRAME_MIN ? len : 0;
+	return len >= WIRE_FRAME_MIN ? w->header + len : 0;
+}
+
+/* Its first piece that travels. */
+static unsigned first_piece(const struct wire *w)
+{
+	return w->header ? 0 : 1;
 }
 
 /* A frame in more pieces than there is place for: goes by way of the backlog. */
@@ -142,7 +152,7 @@ static void send_copy(struct wire *w, const struct iovec *iov, unsigned cnt, siz
 	put_length(be, len);
 	w->backlog_pos = w->backlog_len = 0;
 	append(w, be, sizeof(be));
-	for (unsigned i = 1; i < cnt; i++)
+	for (unsigned i = first_piece(w); i < cnt; i++)
 		append(w, iov[i].iov_base, iov[i].iov_len);
 	drain(w);
 	if (behind(w))
@@ -155,7 +165,7 @@ static void gather(struct wire *w, const struct iovec *iov, unsigned cnt, size_t
 
 	put_length(be, len);
 	w->iov[w->iov_cnt++] = (struct iovec){ .iov_base = be, .iov_len = WIRE_LEN };
-	for (unsigned i = 1; i < cnt; i++)
+	for (unsigned i = first_piece(w); i < cnt; i++)
 		if (iov[i].iov_len)
 			w->iov[w->iov_cnt++] = iov[i];
 	w->bytes += WIRE_LEN + len;
@@ -169,13 +179,14 @@ int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt)
 		w->tx_waits = true;
 		return -EAGAIN;
 	}
-	len = frame_length(iov, cnt);
+	len = frame_length(w, iov, cnt);
 	if (!len || w->error || w->io.fd < 0) {
 		w->tx_refused++;
 		return 0;
 	}
 	/* Each frame has two pieces at least, so that there are lengths for all of them. */
-	if (w->bytes + WIRE_LEN + len > WIRE_BATCH || w->iov_cnt + cnt > WIRE_IOV) {
+	if (w->bytes + WIRE_LEN + len > WIRE_BATCH || w->iov_cnt + cnt + 1 > WIRE_IOV ||
+	    w->frames == ARRAY_LEN(w->lens)) {
 		wire_flush(w);
 		if (behind(w)) {
 			w->tx_waits = true;
@@ -184,7 +195,7 @@ int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt)
 	}
 	if (w->error)
 		w->tx_refused++;
-	else if (cnt > WIRE_IOV)
+	else if (cnt + 1 > WIRE_IOV)
 		send_copy(w, iov, cnt, len);
 	else
 		gather(w, iov, cnt, len);
@@ -193,69 +204,139 @@ int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
+/*
+ * Reads into @iov, which has a place left for it, and what comes after that into the buffer, of
+ * which at most @ahead bytes are used. Bytes in all; 0: there is nothing more, for now.
+ */
+static size_t pull(struct wire *w, struct iovec *iov, unsigned cnt, size_t ahead)
+{
+	size_t direct = iov_len(iov, cnt);
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = cnt + 1 };
+	ssize_t r;
+
+	iov[cnt] = (struct iovec){ .iov_base = w->in + w->in_len, .iov_len = ahead };
+	do
+		r = recvmsg(w->io.fd, &m, MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	if (r == 0 || (r < 0 && errno != EAGAIN))
+		fail(w, r == 0 ? ECONNRESET : errno);
+	if (r <= 0)
+		return 0;
+	if ((size_t)r > direct)
+		w->in_len += (size_t)r - direct;
+	return (size_t)r;
+}
+
+/* Less than a frame is left: to the front of the buffer with it. */
+static void make_room(struct wire *w)
+{
+	if (w->in_pos)
+		memmove(w->in, w->in + w->in_pos, w->in_len - w->in_pos);
+	w->in_len -= w->in_pos;
+	w->in_pos = 0;
+}
+
 /* True: there is more than before. */
 static bool fill(struct wire *w)
 {
-	ssize_t r;
+	struct iovec v[1];
 
-	/* Less than a frame is left. */
-	memmove(w->in, w->in + w->in_pos, w->in_len - w->in_pos);
-	w->in_len -= w->in_pos;
-	w->in_pos = 0;
-	do
-		r = recv(w->io.fd, w->in + w->in_len, IN_BYTES - w->in_len, MSG_DONTWAIT);
-	while (r < 0 && errno == EINTR);
-	if (r > 0)
-		w->in_len += (size_t)r;
-	else if (r == 0 || errno != EAGAIN)
-		fail(w, r == 0 ? ECONNRESET : errno);
-	return r > 0;
+	make_room(w);
+	return pull(w, v, 0, IN_BYTES - w->in_len) > 0;
 }
 
-/* The next frame's length if all of it is there, 0 if not. */
-static size_t whole_frame(struct wire *w)
+static size_t have(const struct wire *w)
 {
-	size_t have = w->in_len - w->in_pos;
+	return w->in_len - w->in_pos;
+}
+
+/* The next frame's length, 0 if that is not there. */
+static size_t next_length(struct wire *w)
+{
 	uint32_t len;
 
-	if (have < WIRE_LEN)
+	if (have(w) < WIRE_LEN)
 		return 0;
 	len = get_length(w->in + w->in_pos);
-	if (len < WIRE_FRAME_MIN || len > WIRE_FRAME_MAX) {
+	if (len < w->header + WIRE_FRAME_MIN || len > w->header + WIRE_FRAME_MAX) {
 		fail(w, EPROTO);
 		return 0;
 	}
-	return have - WIRE_LEN >= len ? len : 0;
+	return len;
 }
 
-static ssize_t hand_out(struct wire *w, const struct iovec *iov, unsigned cnt, size_t len)
+/* Where in a packet a frame begins that came without its header. */
+static size_t skipped(const struct wire *w)
 {
-	const uint8_t *frame = w->in + w->in_pos + WIRE_LEN;
-	size_t done = 0, total = NET_HDR_LEN + len;
+	return NET_HDR_LEN - w->header;
+}
 
-	for (unsigned i = 0; i < cnt && done < total; i++) {
-		uint8_t *to = iov[i].iov_base;
-		size_t n = min_u64(iov[i].iov_len, total - done);
-		size_t hdr = done < NET_HDR_LEN ? min_u64(n, NET_HDR_LEN - done) : 0;
+static void clear_header(const struct wire *w, const struct iovec *iov, size_t room)
+{
+	static const uint8_t zero[NET_HDR_LEN];
 
-		memset(to, 0, hdr);
-		if (n > hdr)
-			memcpy(to + hdr, frame + (done + hdr - NET_HDR_LEN), n - hdr);
-		done += n;
-	}
-	w->rx_cut += done < total;
+	iov_scatter(iov, 0, zero, min_u64(room, skipped(w)));
+}
+
+/* A frame of @len bytes that is in the buffer as a whole, and @room for a packet. */
+static ssize_t hand_out(struct wire *w, const struct iovec *iov, size_t room, size_t len)
+{
+	size_t lead = min_u64(room, skipped(w)), n = min_u64(len, room - lead);
+
+	clear_header(w, iov, room);
+	iov_scatter(iov, lead, w->in + w->in_pos + WIRE_LEN, n);
+	w->rx_cut += n < len;
 	w->in_pos += WIRE_LEN + len;
-	return (ssize_t)done;
+	return (ssize_t)(lead + n);
+}
+
+/*
+ * The rest of a frame of @len bytes goes to @iov, without a copy, if it is large, fits, and comes
+ * as a whole: true. Else what has come of it is in the buffer, and *@more says if anything did.
+ */
+static bool take_direct(struct wire *w, const struct iovec *iov, unsigned cnt, size_t len,
+			bool *more)
+{
+	size_t got = have(w) - WIRE_LEN, want = len - got, n;
+	struct iovec v[PIECES + 1];
+	unsigned k = iov_part(v, PIECES, iov, cnt, skipped(w) + got, want);
+
+	if (want < DIRECT || iov_len(v, k) < want) {
+		*more = fill(w);
+		return false;
+	}
+	make_room(w);
+	n = pull(w, v, k, len >= LONE ? WIRE_LEN : IN_BYTES - w->in_len);
+	*more = n > 0;
+	if (n < want) {
+		iov_gather(w->in + w->in_len, v, 0, n);
+		w->in_len += n;
+		return false;
+	}
+	/* Its beginning is in front of what was read ahead. */
+	clear_header(w, iov, NET_HDR_LEN);
+	iov_scatter(iov, skipped(w), w->in + WIRE_LEN, got);
+	w->in_pos = WIRE_LEN + got;
+	return true;
 }
 
 ssize_t wire_recv(struct wire *w, const struct iovec *iov, unsigned cnt)
 {
-	for (unsigned reads = 0; !w->error && w->io.fd >= 0; reads++) {
-		size_t len = whole_frame(w);
+	size_t room = iov_len(iov, cnt);
 
-		if (len)
-			return hand_out(w, iov, cnt, len);
-		if (w->error || !fill(w))
+	for (unsigned reads = 0; !w->error && w->io.fd >= 0; reads++) {
+		size_t len = next_length(w);
+		bool more;
+
+		if (len && have(w) - WIRE_LEN >= len)
+			return hand_out(w, iov, room, len);
+		if (w->error)
+			break;
+		if (!len)
+			more = fill(w);
+		else if (take_direct(w, iov, cnt, len, &more))
+			return (ssize_t)(skipped(w) + len);
+		if (!more)
 			break;
 		if (reads == READS_MAX) {
 			/* More may be there, of which the loop has told us already. */

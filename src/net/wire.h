@@ -7,8 +7,13 @@
  * of it with one system call. What the kernel has no room for then is copied, one batch at most,
  * and wire_send() says -EAGAIN until that is gone: a peer that never reads costs one buffer.
  *
- * In: one system call fills a buffer, from which whole frames are handed out. A peer's length that
- * no frame can have ends the connection, as nothing behind it can be told apart.
+ * In: one system call fills a buffer, from which whole frames are handed out; the rest of a large
+ * one goes to where it belongs at once. A peer's length that no frame can have ends the connection,
+ * as nothing behind it can be told apart.
+ *
+ * Between two of us the header may travel in front of each frame, and counts in its length
+ * (wire.header): then both sides can leave checksums and segmentation to each other. What a peer
+ * put into it is for the caller of wire_recv() to check.
  *
  * All calls on the loop's thread, or while it does not run. Callbacks come from the loop, never
  * from inside a call. Nothing is allocated after wire_init().
@@ -44,6 +49,8 @@ struct wire {
 	/* .. and what the kernel had no room for. */
 	uint8_t *backlog;
 	size_t backlog_pos, backlog_len;
+
+	unsigned header; /* bytes of it that travel: 0, as wire_init() says, or NET_HDR_LEN */
 
 	/* In: what has been read, in_pos to in_len not yet handed out. */
 	uint8_t *in;

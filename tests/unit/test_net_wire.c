@@ -499,6 +499,110 @@ static void nothing_is_told_after_the_end(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What the peer sends: frame after frame, with a header or not. */
+static const size_t sizes[] = { 14, 60, 1514, 4095, 4200, 9000, 20000, 60, 65553, 65553, 1514 };
+static uint8_t stream[ARRAY_LEN(sizes) * (WIRE_LEN + NET_PACKET_MAX)];
+
+static size_t make_stream(unsigned header)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
+		uint32_t be = htobe32((uint32_t)(header + sizes[i]));
+
+		memcpy(stream + at, &be, WIRE_LEN);
+		at += WIRE_LEN;
+		memcpy(stream + at, hdr, header);
+		at += header;
+		fill_frame(sizes[i], i);
+		memcpy(stream + at, frame, sizes[i]);
+		at += sizes[i];
+	}
+	return at;
+}
+
+/* Into buffers of @piece bytes that do not touch each other; the packet put together again. */
+static ssize_t recv_scattered(struct rig *r, size_t piece)
+{
+	static uint8_t mem[2 * (NET_PACKET_MAX + 100000)];
+	static struct iovec v[1024];
+	unsigned cnt = 0;
+	ssize_t n;
+
+	memset(mem, 0xee, sizeof(mem));
+	for (size_t len = 0; len < NET_PACKET_MAX && cnt < 1000; len += piece, cnt++)
+		v[cnt] = (struct iovec){ mem + (size_t)cnt * 2 * piece, piece };
+	n = wire_recv(&r->w, v, cnt);
+	if (n < 0)
+		return n;
+	for (size_t at = 0, i = 0; at < (size_t)n; at += piece, i++) {
+		memcpy(got + at, v[i].iov_base, min_u64(piece, (size_t)n - at));
+		assert_int_equal(((uint8_t *)v[i].iov_base)[piece], 0xee);
+	}
+	return n;
+}
+
+static void check_packet(const struct rig *r, unsigned i, ssize_t n)
+{
+	static const uint8_t none[NET_HDR_LEN];
+
+	assert_int_equal(n, NET_HDR_LEN + sizes[i]);
+	assert_memory_equal(got, r->w.header ? hdr : none, NET_HDR_LEN);
+	fill_frame(sizes[i], i);
+	assert_memory_equal(got + NET_HDR_LEN, frame, sizes[i]);
+}
+
+/* Whatever the steps in which the peer sends, and the buffers that the packets go to. */
+static void in_any_pieces(void **state)
+{
+	static const size_t steps[] = { 1001, 4097, 16385, 65557, 200000 };
+	static const size_t pieces[] = { 97, 1500, 4096, 70000 };
+	struct rig *r = *state;
+
+	for (unsigned k = 0; k < ARRAY_LEN(steps) * ARRAY_LEN(pieces) * 2; k++) {
+		size_t step = steps[k / 2 % ARRAY_LEN(steps)], at = 0, len;
+		size_t piece = pieces[k / 2 / ARRAY_LEN(steps)];
+		unsigned i = 0;
+		ssize_t n;
+
+		r->w.header = k % 2 ? NET_HDR_LEN : 0;
+		len = make_stream(r->w.header);
+		while (i < ARRAY_LEN(sizes)) {
+			n = send(r->peer, stream + at, min_u64(step, len - at), MSG_DONTWAIT);
+			at += n > 0 ? (size_t)n : 0;
+			while ((n = recv_scattered(r, piece)) >= 0)
+				check_packet(r, i++, n);
+			assert_int_equal(n, -EAGAIN);
+		}
+		assert_int_equal(at, len);
+	}
+	assert_int_equal(r->w.rx_cut, 0);
+}
+
+/* The header travels, and counts. */
+static void with_header(void **state)
+{
+	struct rig *r = *state;
+	uint32_t be;
+
+	r->w.header = NET_HDR_LEN;
+	fill_frame(60, 1);
+	assert_int_equal(send_frame(r, 60), 0);
+	wire_flush(&r->w);
+	assert_int_equal(recv(r->peer, got, sizeof(got), MSG_DONTWAIT),
+			 WIRE_LEN + NET_HDR_LEN + 60);
+	memcpy(&be, got, sizeof(be));
+	assert_int_equal(be32toh(be), NET_HDR_LEN + 60);
+	assert_memory_equal(got + WIRE_LEN, hdr, NET_HDR_LEN);
+	assert_memory_equal(got + WIRE_LEN + NET_HDR_LEN, frame, 60);
+	/* A header and no frame is as bad as no length. */
+	be = htobe32(NET_HDR_LEN + 13);
+	assert_int_equal(send(r->peer, &be, sizeof(be), 0), sizeof(be));
+	assert_int_equal(recv_scattered(r, 4096), -EAGAIN);
+	turn(r);
+	assert_int_equal(r->err, EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +619,8 @@ int main(void)
 		CASE(a_header_of_zeros_comes_first),
 		CASE(what_does_not_fit_is_cut),
 		CASE(frames_in_any_pieces),
+		CASE(in_any_pieces),
+		CASE(with_header),
 		CASE(readable_comes_once_it_was_asked_for),
 		CASE(lengths_that_no_frame_has_end_it),
 		CASE(nothing_is_told_after_the_end),
