@@ -16,6 +16,7 @@
 
 static netdev_open_fn *const openers[] = {
 	[NET_TAP] = tap_open,
+	[NET_SOCKET] = socket_open,
 };
 
 int netdev_open(const struct net_config *c, const char *vm_name, struct loop *loop,
