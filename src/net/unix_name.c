@@ -85,9 +85,7 @@ static int lock_directory(const char *path)
 
 void unix_name_remove_stale(const char *path)
 {
-	_cleanup_close_ int lock = lock_directory(path);
-
-	if (lock >= 0 && is_stale(path))
+	if (is_stale(path))
 		unlink(path);
 }
 

@@ -31,7 +31,8 @@ void unix_name_close(struct unix_name *u);
 /* Connects without blocking. A descriptor, or -errno: ENOENT, ECONNREFUSED (nobody listens any
  * more), EAGAIN (too many wait). */
 int unix_name_connect(const char *path);
-/* Removes @path if it is a socket that nobody listens on. */
+/* Removes @path if it is a socket that nobody listens on. For names that unix_name_appear() made
+ * and that nobody makes twice: somebody else could have taken another one in between. */
 void unix_name_remove_stale(const char *path);
 
 #endif
