@@ -24,11 +24,12 @@ guest=(
 )
 lab=(
 	qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin
-	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img
+	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img passt:passt
 )
 check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish groff-base:groff acpica-tools:iasl device-tree-compiler:dtc
 	clang:clang clang-tidy:clang-tidy clang-format:clang-format
+	qemu-utils:qemu-img e2fsprogs:mke2fs passt:passt iproute2:ip
 	libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 )
 

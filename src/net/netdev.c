@@ -16,6 +16,7 @@
 
 static netdev_open_fn *const openers[] = {
 	[NET_TAP] = tap_open,
+	[NET_USER] = passt_open,
 	[NET_SWITCH] = switch_open,
 	[NET_SOCKET] = socket_open,
 };
