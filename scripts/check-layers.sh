@@ -40,7 +40,7 @@ owns() { # "ROOM ..." CONTRACT...
 owns base base bits crc32c endian error json lock log parse siphash str
 owns core bus device doorbell epoch guestmem irq loop power snap timer token_bucket
 owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
-owns devices virtio/console_wire virtio/pmem_wire
+owns devices virtio/console_wire virtio/net_wire virtio/pmem_wire
 owns 'block devices' block/blk
 owns 'net devices' net/netdev
 owns boot boot

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net_rx.c: virtio-net, from the host's end to the guest.
+ *
+ * A packet is received straight into the chains that wait for it (struct net_rx), before anybody
+ * knows how long it is. So it is received when there is room for the longest: until then it stays
+ * at the host's end, and the driver's next buffers bring the device back here. A driver that has
+ * given all it has, less than that, would wait for the device and the device for it. Where that is
+ * known, or has lasted for PATIENCE_NS, packets are received into memory of our own, and what there
+ * is no room for is dropped, as with any card.
+ *
+ * Chains are completed in their order, and those that wait are always the newest: so they can be
+ * given back, the newest first, whenever the device stops.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "devices/virtio/net_internal.h"
+#include "vmm/log.h"
+
+#define PATIENCE_NS (20 * NSEC_PER_MSEC)
+
+enum rx_room {
+	RX_STARVED, /* nothing can be received */
+	RX_DIRECT,  /* the longest packet would fit */
+	RX_BOUNCE,  /* it would not, and there will not be more room than this */
+};
+
+/* --- the pool --------------------------------------------------------------------------------- */
+
+static struct virtq *rx_queue(const struct virtio_net *n, unsigned pair)
+{
+	return n->vdev.queue[net_rx_index(pair)].vq;
+}
+
+static struct vq_chain *chain_at(struct net_rx *rx, unsigned i)
+{
+	return &rx->chain[(rx->head + i) % NET_POOL];
+}
+
+static struct iovec *pieces(struct net_rx *rx)
+{
+	return rx->iov + rx->iov_at;
+}
+
+/* The place for @cnt more pieces, or NULL. */
+static struct iovec *place_for(struct net_rx *rx, unsigned cnt)
+{
+	if (rx->iov_cnt + cnt > NET_IOV)
+		return NULL;
+	if (rx->iov_at + rx->iov_cnt + cnt > NET_IOV) {
+		memmove(rx->iov, pieces(rx), rx->iov_cnt * sizeof(rx->iov[0]));
+		rx->iov_at = 0;
+	}
+	return pieces(rx) + rx->iov_cnt;
+}
+
+/* False: the ring is empty, or (rx->full) the pool full. */
+static bool take_chain(struct virtio_net *n, struct net_rx *rx)
+{
+	struct vq_chain *c = chain_at(rx, rx->cnt);
+	const struct iovec *iov;
+	struct iovec *place;
+	unsigned cnt;
+
+	if (rx->full || vq_pop(rx_queue(n, rx->pair), c) != VQ_OK)
+		return false;
+	place = place_for(rx, c->w.n);
+	if (unlikely(!place)) {
+		vq_unpop(c);
+		rx->full = true;
+		return false;
+	}
+	vq_window(c, &c->w, c->w.left, &iov, &cnt);
+	memcpy(place, iov, cnt * sizeof(*iov));
+	rx->pieces[(rx->head + rx->cnt) % NET_POOL] = (uint16_t)cnt;
+	rx->cnt++;
+	rx->iov_cnt += cnt;
+	rx->room += c->room;
+	return true;
+}
+
+/* The oldest chain goes back to the driver with its first @len bytes written. */
+static void complete_first(struct net_rx *rx, uint64_t len)
+{
+	struct vq_chain *c = chain_at(rx, 0);
+	unsigned cnt = rx->pieces[rx->head];
+
+	vq_commit(c, len);
+	rx->room -= c->room;
+	vq_complete(c);
+	rx->iov_cnt -= cnt;
+	rx->iov_at = rx->iov_cnt ? rx->iov_at + cnt : 0;
+	rx->head = (rx->head + 1) % NET_POOL;
+	rx->full = false;
+	if (!--rx->cnt)
+		rx->head = 0; /* whose memory is the warmest */
+}
+
+void net_rx_drop(struct virtio_net *n, unsigned pair)
+{
+	struct net_rx *rx = &n->rx[pair];
+
+	while (rx->cnt)
+		vq_unpop(chain_at(rx, --rx->cnt));
+	rx->head = rx->iov_at = rx->iov_cnt = 0;
+	rx->room = 0;
+	rx->full = rx->starved = rx->impatient = false;
+	rx->kicks = true;
+}
+
+/* --- room ------------------------------------------------------------------------------------- */
+
+/* 5.1.6.3.1: a buffer is "at least the size of the struct virtio_net_hdr". Others are of no use at
+ * the beginning of a packet. */
+static void skip_useless(struct net_rx *rx)
+{
+	while (rx->cnt && unlikely(chain_at(rx, 0)->room < NET_HDR_LEN))
+		complete_first(rx, 0);
+}
+
+/* Will there be no more than there is, however long we wait? */
+static bool is_all(const struct virtio_net *n, const struct net_rx *rx)
+{
+	unsigned size = n->vdev.queue[net_rx_index(rx->pair)].addr.size;
+
+	return rx->full || rx->cnt == NET_POOL || rx->cnt >= size || rx->impatient;
+}
+
+/*
+ * Each chain is popped once until the driver is told of those that are complete, so this ends after
+ * a ringful of useless ones.
+ */
+static enum rx_room make_room(struct virtio_net *n, struct net_rx *rx)
+{
+	do {
+		skip_useless(rx);
+		if (!n->mergeable) {
+			if (rx->cnt)
+				return RX_DIRECT;
+		} else if (likely(rx->room >= n->rx_need)) {
+			rx->starved = rx->impatient = false;
+			return RX_DIRECT;
+		} else if (rx->cnt == NET_POOL) {
+			return RX_BOUNCE;
+		}
+	} while (take_chain(n, rx));
+	return rx->cnt && n->mergeable && is_all(n, rx) ? RX_BOUNCE : RX_STARVED;
+}
+
+/* --- packets ---------------------------------------------------------------------------------- */
+
+/* The @len bytes at @off of what lies in @iov; what is not there is not copied. */
+static void gather(uint8_t *dst, const struct iovec *iov, unsigned cnt, size_t off, size_t len)
+{
+	for (unsigned i = 0; i < cnt && len; i++) {
+		size_t have = iov[i].iov_len, part;
+
+		if (off >= have) {
+			off -= have;
+			continue;
+		}
+		part = min_u64(have - off, len);
+		memcpy(dst, (const uint8_t *)iov[i].iov_base + off, part);
+		dst += part;
+		len -= part;
+		off = 0;
+	}
+}
+
+static void scatter(const uint8_t *src, const struct iovec *iov, unsigned cnt, size_t off,
+		    size_t len)
+{
+	for (unsigned i = 0; i < cnt && len; i++) {
+		size_t have = iov[i].iov_len, part;
+
+		if (off >= have) {
+			off -= have;
+			continue;
+		}
+		part = min_u64(have - off, len);
+		memcpy((uint8_t *)iov[i].iov_base + off, src, part);
+		src += part;
+		len -= part;
+		off = 0;
+	}
+}
+
+/* Is the frame that lies in @iov for the guest? Guest memory is copied, then looked at. */
+static bool is_wanted(const struct virtio_net *n, const struct iovec *iov, unsigned cnt)
+{
+	uint8_t head[NET_FILTER_HEAD];
+
+	if (likely(n->filter.all))
+		return true;
+	if (likely(iov[0].iov_len >= NET_HDR_LEN + sizeof(head))) {
+		memcpy(head, (const uint8_t *)iov[0].iov_base + NET_HDR_LEN, sizeof(head));
+	} else {
+		memset(head, 0, sizeof(head));
+		gather(head, iov, cnt, NET_HDR_LEN, sizeof(head));
+	}
+	return net_filter_asks(&n->filter, head);
+}
+
+/* 5.1.6.4.1: how many buffers the packet takes. It is in the first one, wherever its pieces lie. */
+static void set_num_buffers(struct net_rx *rx, unsigned buffers)
+{
+	const size_t off = offsetof(struct virtio_net_hdr_v1, num_buffers);
+	le16 v = le16_make((uint16_t)buffers);
+	struct iovec *iov = pieces(rx);
+
+	if (likely(iov[0].iov_len >= NET_HDR_LEN))
+		memcpy((uint8_t *)iov[0].iov_base + off, &v, sizeof(v));
+	else
+		scatter((const uint8_t *)&v, iov, rx->iov_cnt, off, sizeof(v));
+}
+
+/* A packet of @len bytes lies in the pool: the chains that it takes are complete. */
+static void deliver(struct virtio_net *n, struct net_rx *rx, uint64_t len)
+{
+	unsigned buffers = 1;
+	uint64_t room = chain_at(rx, 0)->room;
+
+	while (room < len)
+		room += chain_at(rx, buffers++)->room;
+	set_num_buffers(rx, buffers);
+	n->stats.rx++;
+	n->stats.rx_bytes += len - NET_HDR_LEN;
+	while (buffers--) {
+		uint64_t part = min_u64(len, chain_at(rx, 0)->room);
+
+		complete_first(rx, part);
+		len -= part;
+	}
+}
+
+static void drop(struct virtio_net *n, const struct net_rx *rx, size_t len)
+{
+	n->stats.rx_no_room++;
+	log_guest(&n->vdev.dev,
+		  "queue %u: a packet of %zu bytes was dropped, as there are buffers for %llu",
+		  net_rx_index(rx->pair), len, (unsigned long long)rx->room);
+}
+
+/* Receives one packet. -EAGAIN: there is none. */
+static ssize_t receive(struct virtio_net *n, struct net_rx *rx, enum rx_room room)
+{
+	const struct iovec own = { n->bounce, NET_PACKET_MAX };
+	bool direct = room == RX_DIRECT;
+	ssize_t len =
+		netdev_recv(n->net, rx->pair, direct ? pieces(rx) : &own, direct ? rx->iov_cnt : 1);
+
+	if (len < 0)
+		return len;
+	if (n->rx_limit.on)
+		net_limit_take(&n->rx_limit, (uint64_t)len);
+	if (unlikely((size_t)len < NET_HDR_LEN + ETH_HEADER))
+		return len;
+	if (!is_wanted(n, direct ? pieces(rx) : &own, direct ? rx->iov_cnt : 1)) {
+		n->stats.rx_filtered++;
+		return len;
+	}
+	if (unlikely((size_t)len > rx->room || (size_t)len > NET_PACKET_MAX)) {
+		drop(n, rx, (size_t)len);
+		return len;
+	}
+	if (!direct)
+		scatter(n->bounce, pieces(rx), rx->iov_cnt, 0, (size_t)len);
+	deliver(n, rx, (uint64_t)len);
+	return len;
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+static void no_kicks(struct net_rx *rx, struct virtq *vq)
+{
+	if (rx->kicks)
+		vq_kicks_off(vq);
+	rx->kicks = false;
+}
+
+/* While there is too little, the timer comes once in PATIENCE_NS, and sees for how long. */
+static void be_patient(struct net_rx *rx)
+{
+	uint64_t now;
+
+	if (!rx->cnt || rx->impatient || !rx->owner->mergeable)
+		return;
+	now = vclock_now(rx->timer.clock);
+	if (!rx->starved)
+		rx->starved_ns = now;
+	rx->starved = true;
+	if (rx->timer_armed)
+		return;
+	rx->timer_armed = true;
+	timer_arm(&rx->timer, now + PATIENCE_NS);
+}
+
+static void on_timer(struct ev_timer *t)
+{
+	struct net_rx *rx = container_of(t, struct net_rx, timer);
+	uint64_t due = rx->starved_ns + PATIENCE_NS;
+
+	rx->timer_armed = false;
+	if (!rx->starved || !rx->owner->vdev.active)
+		return;
+	if (vclock_now(t->clock) < due) {
+		rx->timer_armed = true;
+		timer_arm(t, due);
+		return;
+	}
+	rx->impatient = true;
+	net_rx_pump(rx->owner, rx->pair);
+}
+
+/*
+ * There is too little room: tells the driver what is complete, so that it can give more, and asks
+ * to be told of it. True: there is more already.
+ */
+static bool ask_for_buffers(struct virtio_net *n, struct net_rx *rx, struct virtq *vq)
+{
+	virtio_notify(&n->vdev, net_rx_index(rx->pair));
+	rx->kicks = true;
+	if (!vq_kicks_on(vq)) {
+		be_patient(rx);
+		return false;
+	}
+	no_kicks(rx, vq);
+	return true;
+}
+
+void net_rx_pump(struct virtio_net *n, unsigned pair)
+{
+	uint64_t end_bytes = n->stats.rx_bytes + NET_TURN_BYTES;
+	struct net_rx *rx = &n->rx[pair];
+	struct virtq *vq = rx_queue(n, pair);
+	unsigned turns = NET_TURN_FRAMES;
+	enum rx_room room;
+
+	if (pair >= n->pairs || !n->cable || !virtq_enabled(vq))
+		return;
+	no_kicks(rx, vq);
+	for (; turns && n->stats.rx_bytes < end_bytes; turns--) {
+		if (n->rx_limit.on && !net_limit_ok(&n->rx_limit))
+			goto out;
+		room = make_room(n, rx);
+		if (room == RX_STARVED) {
+			if (!ask_for_buffers(n, rx, vq))
+				return;
+		} else if (receive(n, rx, room) < 0) {
+			goto out;
+		}
+	}
+	virtio_ring(&n->vdev, net_rx_index(pair));
+out:
+	virtio_notify(&n->vdev, net_rx_index(pair));
+}
+
+void net_rx_init(struct virtio_net *n, struct net_rx *rx, unsigned pair)
+{
+	rx->owner = n;
+	rx->pair = pair;
+	rx->kicks = true;
+	timer_init(&rx->timer, loop_clock(n->vdev.loop), on_timer);
+}
