@@ -93,6 +93,7 @@ extern const struct opt_type opt_switch;   /* bool */
 extern const struct opt_type opt_inverted; /* bool that holds the opposite of the setting */
 extern const struct opt_type opt_action;   /* bool; a switch without a negative form */
 extern const struct opt_type opt_number;   /* unsigned */
+extern const struct opt_type opt_count;    /* uint64_t */
 extern const struct opt_type opt_address;  /* uint64_t */
 extern const struct opt_type opt_port;     /* uint16_t; "none" is 0 */
 extern const struct opt_type opt_size;     /* uint64_t, bytes */
@@ -101,6 +102,7 @@ extern const struct opt_type opt_enum;     /* int-sized enum; the row's words */
 extern const struct opt_type opt_text;     /* char * */
 extern const struct opt_type opt_file;     /* char *, completed with files */
 extern const struct opt_type opt_dir;      /* char *, completed with directories */
+extern const struct opt_type opt_thread;   /* char *, the name of a thread */
 extern const struct opt_type opt_joined;   /* char *, repeats are joined by a space */
 extern const struct opt_type opt_list;     /* struct str_list */
 extern const struct opt_type opt_files;    /* struct str_list, completed with files */

@@ -2,7 +2,6 @@
 /* disk_option.c: -d PATH[,KEY=VALUE]...: the keys of a disk, and the rules between them. */
 #include "cli/disk_option.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -18,7 +17,6 @@
 #define MAX_QUEUE_SIZE 256
 #define MAX_QUEUES     64
 #define MAX_SERIAL     20 /* virtio 1.2, 5.2.6: GET_ID returns 20 bytes */
-#define MAX_THREAD     15 /* a thread's name on Linux */
 
 static void disk_free(struct disk_config *d)
 {
@@ -36,22 +34,6 @@ void disk_list_free(struct disk_list *l)
 }
 
 /* --- kinds of values that only disks have ----------------------------------------------------- */
-
-static int set_count(void *field, const struct opt *o, const char *text, struct error **errp)
-{
-	return parse_u64(text, o->range.min, o->range.max, field, errp);
-}
-
-static json_t *get_count(const void *field, const struct opt *o)
-{
-	(void)o;
-	return json_integer((json_int_t) * (const uint64_t *)field);
-}
-
-static const struct opt_type opt_count = {
-	.set = set_count,
-	.get = get_count,
-};
 
 static int set_pow2(void *field, const struct opt *o, const char *text, struct error **errp)
 {
@@ -99,26 +81,6 @@ static const struct opt_type opt_disk_serial = {
 	.get = get_word,
 };
 
-static int set_iothread(void *field, const struct opt *o, const char *text, struct error **errp)
-{
-	size_t len = strlen(text);
-
-	for (const char *p = text; *p; p++) {
-		if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
-			len = 0;
-	}
-	if (!len || len > MAX_THREAD)
-		return err_set(errp, EINVAL,
-			       "'%s' is no name of a thread: 1 to %d letters, digits, -, _ and .",
-			       text, MAX_THREAD);
-	return opt_text.set(field, o, text, errp);
-}
-
-static const struct opt_type opt_iothread = {
-	.set = set_iothread,
-	.get = get_word,
-};
-
 /* --- the keys --------------------------------------------------------------------------------- */
 
 static const struct opt_word format_words[] = {
@@ -160,7 +122,7 @@ static const struct opt disk_keys[] = {
 	{ .name = "bw", .type = &opt_size, AT(blk.bw), .range = { 4 * KIB, 1024 * GIB, 0 } },
 	{ .name = "overlay", .type = &opt_switch, AT(blk.overlay) },
 	{ .name = "backing", .type = &opt_switch, AT(blk.backing) },
-	{ .name = "iothread", .type = &opt_iothread, AT(iothread) },
+	{ .name = "iothread", .type = &opt_thread, AT(iothread) },
 	{ .name = "queues", .type = &opt_number, AT(queues), .range = { 1, MAX_QUEUES, 0 } },
 	{ .name = "queue-size",
 	  .type = &opt_pow2,

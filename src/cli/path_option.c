@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* path_option.c: PATH[,KEY[=VALUE]]... over a table of keys. */
+/* path_option.c: PATH[,KEY[=VALUE]]... and KIND[,KEY[=VALUE]]... over a table of keys. */
 #include "cli/path_option.h"
 
 #include <errno.h>
@@ -40,8 +40,8 @@ static int unknown_key(const struct path_option *p, const char *name, struct err
 		return err_set(errp, EINVAL, "%s has no '%s'; did you mean '%s'?", p->thing, name,
 			       near);
 	err_set(errp, EINVAL, "%s has no '%s'", p->thing, name);
-	err_hint(errp, "there is %s; a comma in a file's name is written twice",
-		 all.s ? all.s : "");
+	err_hint(errp, "there is %s; a comma in a %s is written twice", all.s ? all.s : "",
+		 p->kind ? "value" : "file's name");
 	return -EINVAL;
 }
 
@@ -57,7 +57,7 @@ static int set_key(const struct path_option *p, void *base, const char *name, co
 	if (!o)
 		return unknown_key(p, name, errp);
 	bit = UINT64_C(1) << (o - p->key);
-	if (*seen & bit)
+	if ((*seen & bit) && !o->type->repeats)
 		return err_set(errp, EINVAL, "'%s' is said twice", name);
 	*seen |= bit;
 	if (!value && !o->type->is_switch)
@@ -82,18 +82,39 @@ static int check_path(const struct path_option *p, const char *path, struct erro
 	return 0;
 }
 
+static int set_kind(const struct path_option *p, void *base, const char *word, struct error **errp)
+{
+	if (!*word)
+		return err_set(errp, EINVAL, "the kind of the %s is missing: KIND[,KEY=VALUE]",
+			       p->file);
+	return p->kind->type->set(opt_field(p->kind, base), p->kind, word, errp);
+}
+
+/* What comes first: the path, which stays, or the kind. */
+static int set_first(const struct path_option *p, void *base, const char **rest,
+		     struct error **errp)
+{
+	char *first = parse_item(rest);
+	int r;
+
+	if (!first)
+		return err_errno(errp, ENOMEM, "cannot store the %s", p->file);
+	if (!p->kind) {
+		*path_of(p, base) = first;
+		return check_path(p, first, errp);
+	}
+	r = set_kind(p, base, first, errp);
+	free(first);
+	return r;
+}
+
 int path_option_parse(const struct path_option *p, const char *text, void *base,
 		      struct error **errp)
 {
 	const char *rest = text;
-	char **path = path_of(p, base);
 	uint64_t seen = 0;
-	int r;
+	int r = set_first(p, base, &rest, errp);
 
-	*path = parse_item(&rest);
-	if (!*path)
-		return err_errno(errp, ENOMEM, "cannot store '%s'", text);
-	r = check_path(p, *path, errp);
 	while (!r && rest) {
 		_cleanup_free_ char *item = parse_item(&rest);
 		char *value = item ? strchr(item, '=') : NULL;
@@ -118,7 +139,7 @@ static void add_item(struct str *s, const char *p)
 		str_add_bytes(s, *p == ',' ? ",," : p, *p == ',' ? 2 : 1);
 }
 
-static int add_value(struct str *s, const char *key, const json_t *v, struct error **errp)
+static int add_scalar(struct str *s, const char *key, const json_t *v, struct error **errp)
 {
 	str_add(s, ",");
 	add_item(s, key);
@@ -135,23 +156,44 @@ static int add_value(struct str *s, const char *key, const json_t *v, struct err
 	return 0;
 }
 
+/* A list is the key as often, where a key may be said more than once. */
+static int add_value(const struct path_option *p, struct str *s, const char *key, const json_t *v,
+		     struct error **errp)
+{
+	const struct opt *o = find_key(p, key);
+	int r = 0;
+
+	if (!json_is_array(v) || !o || !o->type->repeats)
+		return add_scalar(s, key, v, errp);
+	for (size_t i = 0; i < json_array_size(v) && !r; i++)
+		r = add_scalar(s, key, json_array_get(v, i), errp);
+	return r;
+}
+
+/* The key of what comes first. */
+static const char *first_key(const struct path_option *p)
+{
+	return p->kind ? p->kind->name : "path";
+}
+
 char *path_option_text(const struct path_option *p, const json_t *obj, struct error **errp)
 {
 	_cleanup_(str_free) struct str s = { 0 };
-	const json_t *path = json_object_get(obj, "path");
+	const json_t *first = json_object_get(obj, first_key(p));
 	const char *key;
 	json_t *v;
 	char *text;
 
-	if (!json_is_string(path)) {
-		err_set(errp, EINVAL, "\"path\" is missing: the name of the %s, a string", p->file);
+	if (!json_is_string(first)) {
+		err_set(errp, EINVAL, "\"%s\" is missing: the %s of the %s, a string", first_key(p),
+			p->kind ? p->kind->name : "name", p->file);
 		return NULL;
 	}
-	add_item(&s, json_string_value(path));
+	add_item(&s, json_string_value(first));
 	/* jansson's iterators take no const; nothing is changed. */
 	json_object_foreach((json_t *)(uintptr_t)obj, key, v)
 	{
-		if (v != path && add_value(&s, key, v, errp) < 0)
+		if (v != first && add_value(p, &s, key, v, errp) < 0)
 			return NULL;
 	}
 	text = str_take(&s);
@@ -160,12 +202,18 @@ char *path_option_text(const struct path_option *p, const json_t *obj, struct er
 	return text;
 }
 
+static json_t *get_first(const struct path_option *p, const void *base)
+{
+	if (p->kind)
+		return p->kind->type->get(opt_cfield(p->kind, base), p->kind);
+	/* The same struct, of which nothing is changed here. */
+	return json_string(*path_of(p, (void *)(uintptr_t)base));
+}
+
 static json_t *to_object(const struct path_option *p, const void *base)
 {
 	json_t *obj = json_object();
-	/* The same struct, of which nothing is changed here. */
-	const char *path = *path_of(p, (void *)(uintptr_t)base);
-	int bad = json_object_set_new(obj, "path", json_string(path));
+	int bad = json_object_set_new(obj, first_key(p), get_first(p, base));
 
 	for (unsigned i = 0; i < p->key_cnt; i++) {
 		const struct opt *o = &p->key[i];

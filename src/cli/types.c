@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* types.c: the kinds of values an option can have: how each is read, and how it is written back. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -115,6 +116,24 @@ const struct opt_type opt_number = {
 	.json = OPT_INTEGER,
 	.set = set_number,
 	.get = get_number,
+};
+
+static int set_count(void *field, const struct opt *o, const char *text, struct error **errp)
+{
+	return parse_u64(text, o->range.min, o->range.max, field, errp);
+}
+
+static json_t *get_count(const void *field, const struct opt *o)
+{
+	(void)o;
+	return json_integer((json_int_t) * (const uint64_t *)field);
+}
+
+const struct opt_type opt_count = {
+	.wants = "a number",
+	.json = OPT_INTEGER,
+	.set = set_count,
+	.get = get_count,
 };
 
 static int set_address(void *field, const struct opt *o, const char *text, struct error **errp)
@@ -327,6 +346,30 @@ const struct opt_type opt_text = {
 	.wants = "a string",
 	.json = OPT_STRING,
 	.set = set_text,
+	.get = get_text,
+};
+
+#define MAX_THREAD 15 /* on Linux */
+
+static int set_thread(void *field, const struct opt *o, const char *text, struct error **errp)
+{
+	size_t len = strlen(text);
+
+	for (const char *p = text; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
+			len = 0;
+	}
+	if (!len || len > MAX_THREAD)
+		return err_set(errp, EINVAL,
+			       "'%s' is no name of a thread: 1 to %d letters, digits, -, _ and .",
+			       text, MAX_THREAD);
+	return set_text(field, o, text, errp);
+}
+
+const struct opt_type opt_thread = {
+	.wants = "a string",
+	.json = OPT_STRING,
+	.set = set_thread,
 	.get = get_text,
 };
 
