@@ -173,13 +173,13 @@ static inline bool config_has_rng(const struct vm_config *c)
 {
 	if (c->virtio.rng != RNG_AUTO)
 		return c->virtio.rng == RNG_ON;
-	return c->disks.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt;
+	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt;
 }
 
 /* Is there any virtio device? Then there is what the transport of choice needs. */
 static inline bool config_has_virtio(const struct vm_config *c)
 {
-	return c->disks.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
+	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
 	       config_has_rng(c);
 }
 

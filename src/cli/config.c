@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/disk_option.h"
+#include "cli/net_option.h"
 #include "cli/virtio_option.h"
 #include "vmm/cli.h"
 #include "vmm/cpuid.h"
@@ -56,6 +57,7 @@ void config_free(struct vm_config *c)
 	free(c->cpu.model);
 	free(c->mem.path);
 	disk_list_free(&c->disks);
+	net_list_free(&c->nets);
 	free(c->virtio.console);
 	port_list_free(&c->virtio.ports);
 	pmem_list_free(&c->virtio.pmem);
@@ -255,6 +257,8 @@ static int check_disks(const struct vm_config *c, struct error **errp)
 /* What the first virtio device of a configuration is, for messages; NULL: there is none. */
 static const char *first_virtio(const struct vm_config *c)
 {
+	if (c->nets.cnt)
+		return "a network card (-n)";
 	if (config_has_console(c))
 		return "--console";
 	if (c->virtio.ports.cnt)
@@ -312,6 +316,8 @@ const char *run_summary(const struct vm_config *c, char *buf, size_t len)
 		str_add(&s, ", initrd '%s'", c->boot.initrd.v[i]);
 	for (unsigned i = 0; i < c->disks.cnt; i++)
 		str_add(&s, ", disk '%s'", c->disks.v[i].blk.path);
+	for (unsigned i = 0; i < c->nets.cnt; i++)
+		str_add(&s, ", network '%s'", net_kind_name(c->nets.v[i].kind));
 	for (unsigned i = 0; i < c->virtio.pmem.cnt; i++)
 		str_add(&s, ", pmem '%s'", c->virtio.pmem.v[i].path);
 	return str_escape(s.s ? s.s : "", s.len, buf, len);

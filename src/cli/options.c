@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/disk_option.h"
+#include "cli/net_option.h"
 #include "cli/stream_option.h"
 #include "cli/virtio_option.h"
 #include "vmm/cli.h"
@@ -289,6 +290,11 @@ const struct opt run_options[] = {
 	  AT(config.virtio.pmem), pmem_words,
 	  .help = "A file that the guest has as memory, the next of /dev/pmem0, /dev/pmem1 and so "
 		  "on; for a root file system: root=/dev/pmem0 rootflags=dax" },
+
+	{ "Networks", "nets", "net", NULL, 'n', "KIND[,KEY[=VALUE]]...", &opt_nets, AT(config.nets),
+	  net_words, .fallback = "none",
+	  .help = "A network card, the next of eth0, eth1 and so on; a comma in a value is written "
+		  "twice" },
 
 	{ "Console", "console.serial", "serial", NULL, 0, "WHERE", &opt_serial, AT(config.serial),
 	  stream_words, .fallback = "stdio, others none",

@@ -387,6 +387,7 @@ struct machine *machine_destroy(struct machine *m)
 	error_free(m->run_error);
 	free(m->crash_report);
 	free(m->disk);
+	free(m->net);
 	free(m->apic_ids);
 	free(m->cmdline);
 	free(m);

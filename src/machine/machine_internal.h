@@ -31,6 +31,7 @@ struct mc146818;
 struct pci_bus;
 struct virtio_blk;
 struct virtio_console;
+struct virtio_net;
 
 /* A serial port's way out: what the guest writes passes the watch, then the host end. */
 struct serial_port {
@@ -75,6 +76,8 @@ struct machine {
 	struct acpi_pm *pm;
 	struct virtio_blk **disk; /* disk_cnt; the devices are on the list as well */
 	unsigned disk_cnt;
+	struct virtio_net **net; /* net_cnt; likewise */
+	unsigned net_cnt;
 	struct virtio_console *vconsole;     /* on the list, too */
 	struct pmem_file pmem[CONFIG_PMEMS]; /* as configured */
 	gpa_t memory_end;                    /* behind RAM and files above 4 GiB */
@@ -172,6 +175,10 @@ void iothreads_destroy(struct machine *m);
 int machine_add_disks(struct machine *m, const struct vm_config *c,
 		      struct error **errp) __must_check;
 void machine_look_at_disks(struct machine *m);
+
+/* nets.c: a row of pc.c. */
+int machine_add_nets(struct machine *m, const struct vm_config *c,
+		     struct error **errp) __must_check;
 
 /* rng.c: a row of pc.c. */
 int machine_add_rng(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;

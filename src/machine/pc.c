@@ -386,6 +386,11 @@ static bool wants_disks(const struct vm_config *c)
 	return c->disks.cnt;
 }
 
+static bool wants_nets(const struct vm_config *c)
+{
+	return c->nets.cnt;
+}
+
 const struct dev_row pc_devices[] = {
 	{ "interrupt controllers (8259)", add_pic, pic_is_ours },
 	{ "interrupt controller (IOAPIC)", add_ioapic, ioapic_is_ours },
@@ -403,6 +408,7 @@ const struct dev_row pc_devices[] = {
 	{ "POST port", add_postcode, NULL },
 	{ "pvpanic", add_pvpanic, NULL },
 	{ "disks", machine_add_disks, wants_disks },
+	{ "networks", machine_add_nets, wants_nets },
 	{ "persistent memory", machine_add_pmem, wants_pmem },
 	{ "virtio console", machine_add_virtio_console, config_has_virtio_console },
 	{ "entropy device", machine_add_rng, config_has_rng },
