@@ -82,6 +82,9 @@ void net_run(struct virtio_net *n)
 	bool on = n->vdev.active && n->cable;
 
 	netdev_run(n->net, on ? n->pairs : 0, n->vdev.acked & NET_GUEST_OFFLOADS & ~n->refused);
+	/* Who has waited for readable() before may wait in vain now. */
+	for (unsigned i = 0; on && i < n->pairs; i++)
+		virtio_ring(&n->vdev, net_rx_index(i));
 }
 
 /* What waited for the host's end finds that it takes everything, or that there is none. */

@@ -129,10 +129,6 @@ static bool set_pairs(struct virtio_net *n, unsigned command, const uint8_t *dat
 	for (unsigned i = pairs; i < old; i++)
 		net_rx_drop(n, i);
 	net_run(n);
-	for (unsigned i = old; i < pairs; i++) {
-		virtio_ring(&n->vdev, net_rx_index(i));
-		virtio_ring(&n->vdev, net_tx_index(i));
-	}
 	return true;
 }
 

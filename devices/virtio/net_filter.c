@@ -47,7 +47,7 @@ static bool listed(const uint64_t *table, unsigned cnt, net_mac mac)
 
 static bool admits_vlan(const struct net_filter *f, const uint8_t *head)
 {
-	unsigned vid = (head[14] << 8 | head[15]) & 0xfffu;
+	unsigned vid = ((unsigned)head[14] << 8 | head[15]) & 0xfffu;
 
 	return f->vlan[vid / 32] >> vid % 32 & 1;
 }
@@ -68,7 +68,7 @@ bool net_filter_asks(const struct net_filter *f, const uint8_t head[NET_FILTER_H
 {
 	net_mac to = net_mac_load(head);
 
-	if (f->vlans && (head[12] << 8 | head[13]) == TPID_8021Q && !admits_vlan(f, head))
+	if (f->vlans && ((unsigned)head[12] << 8 | head[13]) == TPID_8021Q && !admits_vlan(f, head))
 		return false;
 	return likely(to == f->own) || admits_mac(f, to);
 }
