@@ -62,10 +62,24 @@ static int offered_len(const char *word)
 	return strchr(word, ':') ? word_len(word) : (int)strlen(word);
 }
 
-/* What may be offered as a value: not what follows one. */
+/* What may be offered as a value comes first, and then what follows one. */
+static bool is_value(const struct opt_word *w)
+{
+	return w && w->word && *w->word != ',';
+}
+
 static const struct opt_word *value_words(const struct opt *o)
 {
-	return o->words && *o->words->word != ',' ? o->words : NULL;
+	return is_value(o->words) ? o->words : NULL;
+}
+
+static const struct opt_word *behind_words(const struct opt *o)
+{
+	const struct opt_word *w = o->words;
+
+	while (is_value(w))
+		w++;
+	return w && w->word ? w : NULL;
 }
 
 /* @s in single quotes, for any of the three shells: ' becomes '\''. */
@@ -102,12 +116,12 @@ static void bash_value(const struct verb *v, const struct opt *o, FILE *f)
 	if (o->letter)
 		fprintf(f, "|%s:-%c", v->name, o->letter);
 	fputs(") words='", f);
-	for (const struct opt_word *w = value_words(o); w && w->word; w++)
+	for (const struct opt_word *w = o->words; is_value(w); w++)
 		fprintf(f, "%s%.*s", w == o->words ? "" : " ", offered_len(w->word), w->word);
-	if (o->words && !value_words(o)) {
+	if (behind_words(o)) {
 		fputs("'; behind='", f);
-		for (const struct opt_word *w = o->words; w->word; w++)
-			fprintf(f, "%s%.*s", w == o->words ? "" : " ",
+		for (const struct opt_word *w = behind_words(o); w->word; w++)
+			fprintf(f, "%s%.*s", w == behind_words(o) ? "" : " ",
 				(int)strcspn(w->word, "=") + (strchr(w->word, '=') != NULL) - 1,
 				w->word + 1);
 	}
@@ -213,7 +227,7 @@ static void zsh_value(const struct opt *o, FILE *f)
 		return;
 	}
 	fputc('(', f);
-	for (const struct opt_word *w = o->words; w->word; w++) {
+	for (const struct opt_word *w = o->words; is_value(w); w++) {
 		const char *sep = w == o->words ? "" : " ";
 		int n = offered_len(w->word);
 
@@ -328,7 +342,7 @@ static void fish_option(const struct verb *v, const struct opt *o, FILE *f)
 				fputs(" -F", f);
 			if (value_words(o)) {
 				fputs(" -a '", f);
-				for (const struct opt_word *w = o->words; w->word; w++)
+				for (const struct opt_word *w = o->words; is_value(w); w++)
 					fprintf(f, "%s%.*s", w == o->words ? "" : " ",
 						offered_len(w->word), w->word);
 				fputc('\'', f);

@@ -103,6 +103,10 @@ static void bash_runs_it(void **state)
 	bash_offers("trapeze run -k /proc/self/cmdl", "/proc/self/cmdline");
 	bash_offers("trapeze run -d /proc/self/cmdl", "/proc/self/cmdline");
 	bash_offers("trapeze run -d a.img,o", "a.img,overlay");
+	bash_offers("trapeze run -n s", "switch socket");
+	bash_offers("trapeze run -n tap,v", "tap,vhost");
+	bash_offers("trapeze run --net user,fwd=tcp:1,m",
+		    "user,fwd=tcp:1,mac= user,fwd=tcp:1,mtu=");
 	bash_offers("trapeze run --disk a.img,ro,qu", "a.img,ro,queues= a.img,ro,queue-size=");
 }
 
