@@ -392,11 +392,11 @@ static void free_net(struct virtio_net *n)
 		if (n->rx[i].owner)
 			timer_cancel(&n->rx[i].timer);
 		free(n->rx[i].chain);
+		free(n->rx[i].spill);
 	}
 	virtio_fini(&n->vdev);
 	free(n->rx);
 	free(n->tx);
-	free(n->bounce);
 	free(n);
 }
 
@@ -436,13 +436,13 @@ static int alloc_queues(struct virtio_net *n)
 {
 	n->tx = calloc(n->max_pairs, sizeof(*n->tx));
 	n->rx = calloc(n->max_pairs, sizeof(*n->rx));
-	n->bounce = calloc(1, NET_PACKET_MAX);
-	if (!n->tx || !n->rx || !n->bounce)
+	if (!n->tx || !n->rx)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n->max_pairs; i++) {
 		net_rx_init(n, &n->rx[i], i);
 		n->rx[i].chain = calloc(NET_POOL, sizeof(*n->rx[i].chain));
-		if (!n->rx[i].chain)
+		n->rx[i].spill = calloc(1, NET_PACKET_MAX);
+		if (!n->rx[i].chain || !n->rx[i].spill)
 			return -ENOMEM;
 	}
 	return 0;

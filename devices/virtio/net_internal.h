@@ -97,10 +97,10 @@ struct net_tx {
 };
 
 /*
- * Chains that wait for packets. A packet is received before anybody knows how long it is, so with
- * mergeable buffers there must be as many as the longest one takes; what it does not take stays.
+ * Chains that wait for packets; net_rx.c says how they are used. At least one, and while packets
+ * are large as many as the longest takes.
  */
-#define NET_POOL 48u   /* chains: NET_PACKET_MAX in buffers of 1.5 KiB makes 44 */
+#define NET_POOL 48u   /* NET_PACKET_MAX in buffers of 1.5 KiB makes 44 */
 #define NET_IOV  1024u /* pieces of them: what readv(2) takes */
 
 struct net_rx {
@@ -111,12 +111,17 @@ struct net_rx {
 	unsigned iov_at, iov_cnt; /* their pieces in iov[], in order */
 	bool kicks;               /* the driver tells of new buffers */
 	bool full;                /* there is no place for another chain's pieces */
-	/* Nobody can receive what would not fit: see net_rx.c. */
+	bool large;               /* packets are, lately */
+	unsigned calm;            /* small ones since the last that was not */
+	/* A packet of so many bytes for which there is no room yet, but for its first held_at. */
+	uint64_t held, held_at;
+	/* Too little room for a packet, since when, and for too long. */
 	bool starved, impatient, timer_armed;
 	uint64_t starved_ns;
 	struct ev_timer timer;
 	uint16_t pieces[NET_POOL];
 	struct vq_chain *chain; /* NET_POOL of them */
+	uint8_t *spill;         /* NET_PACKET_MAX bytes */
 	struct iovec iov[NET_IOV];
 };
 
@@ -142,7 +147,6 @@ struct virtio_net {
 	struct net_limit tx_limit, rx_limit;
 	struct net_tx *tx; /* max_pairs of each */
 	struct net_rx *rx;
-	uint8_t *bounce; /* NET_PACKET_MAX bytes, see net_rx.c */
 	struct virtio_net_stats stats;
 	struct vq_chain chain;                /* the one at work, of a transmit or control queue */
 	struct iovec tx_iov[VQ_MAX_SEGS + 1]; /* its header and its frame */

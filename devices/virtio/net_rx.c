@@ -3,11 +3,15 @@
  * net_rx.c: virtio-net, from the host's end to the guest.
  *
  * A packet is received straight into the chains that wait for it (struct net_rx), before anybody
- * knows how long it is. So it is received when there is room for the longest: until then it stays
- * at the host's end, and the driver's next buffers bring the device back here. A driver that has
- * given all it has, less than that, would wait for the device and the device for it. Where that is
- * known, or has lasted for PATIENCE_NS, packets are received into memory of our own, and what there
- * is no room for is dropped, as with any card.
+ * knows how long it is. There are two ways, and traffic chooses: while packets are small, into the
+ * first chain, behind which lies memory of our own (the spill) for the rest of one that is longer
+ * after all; once one was, into as many chains as the longest packet takes, without a copy.
+ *
+ * In the second way a packet stays at the host's end until there are as many chains: the driver's
+ * next buffers bring the device back here. A driver that has given all it has, less than that,
+ * would wait for the device and the device for it. Where that is known, or has lasted for
+ * PATIENCE_NS, the spill takes the place of what is missing, and what there is no room for then is
+ * dropped, as with any card.
  *
  * Chains are completed in their order, and those that wait are always the newest: so they can be
  * given back, the newest first, whenever the device stops.
@@ -19,12 +23,8 @@
 #include "vmm/log.h"
 
 #define PATIENCE_NS (20 * NSEC_PER_MSEC)
-
-enum rx_room {
-	RX_STARVED, /* nothing can be received */
-	RX_DIRECT,  /* the longest packet would fit */
-	RX_BOUNCE,  /* it would not, and there will not be more room than this */
-};
+/* So many small packets in a row, and the next ones will be small. */
+#define CALM 64u
 
 /* --- the pool --------------------------------------------------------------------------------- */
 
@@ -43,12 +43,12 @@ static struct iovec *pieces(struct net_rx *rx)
 	return rx->iov + rx->iov_at;
 }
 
-/* The place for @cnt more pieces, or NULL. */
+/* The place for @cnt more pieces, and behind them the spill; or NULL. */
 static struct iovec *place_for(struct net_rx *rx, unsigned cnt)
 {
-	if (rx->iov_cnt + cnt > NET_IOV)
+	if (rx->iov_cnt + cnt + 1 > NET_IOV)
 		return NULL;
-	if (rx->iov_at + rx->iov_cnt + cnt > NET_IOV) {
+	if (rx->iov_at + rx->iov_cnt + cnt + 1 > NET_IOV) {
 		memmove(rx->iov, pieces(rx), rx->iov_cnt * sizeof(rx->iov[0]));
 		rx->iov_at = 0;
 	}
@@ -104,7 +104,7 @@ void net_rx_drop(struct virtio_net *n, unsigned pair)
 	while (rx->cnt)
 		vq_unpop(chain_at(rx, --rx->cnt));
 	rx->head = rx->iov_at = rx->iov_cnt = 0;
-	rx->room = 0;
+	rx->room = rx->held = 0;
 	rx->full = rx->starved = rx->impatient = false;
 	rx->kicks = true;
 }
@@ -128,24 +128,29 @@ static bool is_all(const struct virtio_net *n, const struct net_rx *rx)
 }
 
 /*
- * Each chain is popped once until the driver is told of those that are complete, so this ends after
- * a ringful of useless ones.
+ * Takes chains until there is room for @len bytes. Each chain is popped once until the driver is
+ * told of those that are complete, so this ends after a ringful of useless ones.
  */
-static enum rx_room make_room(struct virtio_net *n, struct net_rx *rx)
+static bool make_room(struct virtio_net *n, struct net_rx *rx, uint64_t len)
 {
 	do {
 		skip_useless(rx);
-		if (!n->mergeable) {
-			if (rx->cnt)
-				return RX_DIRECT;
-		} else if (likely(rx->room >= n->rx_need)) {
-			rx->starved = rx->impatient = false;
-			return RX_DIRECT;
-		} else if (rx->cnt == NET_POOL) {
-			return RX_BOUNCE;
-		}
-	} while (take_chain(n, rx));
-	return rx->cnt && n->mergeable && is_all(n, rx) ? RX_BOUNCE : RX_STARVED;
+		if (rx->cnt && (rx->room >= len || !n->mergeable))
+			return true;
+	} while (rx->cnt < NET_POOL && take_chain(n, rx));
+	return false;
+}
+
+/* Can a packet be received now? */
+static bool is_ready(struct virtio_net *n, struct net_rx *rx)
+{
+	if (!rx->large)
+		return make_room(n, rx, 1);
+	if (likely(make_room(n, rx, n->rx_need))) {
+		rx->impatient = false;
+		return true;
+	}
+	return rx->cnt && is_all(n, rx);
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
@@ -234,40 +239,76 @@ static void deliver(struct virtio_net *n, struct net_rx *rx, uint64_t len)
 	}
 }
 
-static void drop(struct virtio_net *n, const struct net_rx *rx, size_t len)
+static void drop(struct virtio_net *n, const struct net_rx *rx, uint64_t len)
 {
 	n->stats.rx_no_room++;
 	log_guest(&n->vdev.dev,
-		  "queue %u: a packet of %zu bytes was dropped, as there are buffers for %llu",
-		  net_rx_index(rx->pair), len, (unsigned long long)rx->room);
+		  "queue %u: a packet of %llu bytes was dropped, as there are buffers for %llu",
+		  net_rx_index(rx->pair), (unsigned long long)len, (unsigned long long)rx->room);
 }
 
-/* Receives one packet. -EAGAIN: there is none. */
-static ssize_t receive(struct virtio_net *n, struct net_rx *rx, enum rx_room room)
+/*
+ * The packet of @len bytes has its first @at bytes in the pool and the others in the spill: brings
+ * them together. False: it is held until there is room for it.
+ */
+static bool finish(struct virtio_net *n, struct net_rx *rx, uint64_t len, uint64_t at)
 {
-	const struct iovec own = { n->bounce, NET_PACKET_MAX };
-	bool direct = room == RX_DIRECT;
-	ssize_t len =
-		netdev_recv(n->net, rx->pair, direct ? pieces(rx) : &own, direct ? rx->iov_cnt : 1);
+	rx->held = 0;
+	if (unlikely(len > rx->room && (!make_room(n, rx, len) || len > rx->room))) {
+		if (!n->mergeable || is_all(n, rx)) {
+			drop(n, rx, len);
+			return true;
+		}
+		rx->held = len;
+		rx->held_at = at;
+		return false;
+	}
+	if (len > at)
+		scatter(rx->spill, pieces(rx), rx->iov_cnt, at, len - at);
+	deliver(n, rx, len);
+	return true;
+}
 
+/* Packets are large from the first one on that does not fit into one chain. */
+static void look_at_size(struct net_rx *rx, uint64_t len)
+{
+	if (len > chain_at(rx, 0)->room) {
+		rx->large = rx->owner->mergeable;
+		rx->calm = 0;
+	} else if (rx->large && ++rx->calm == CALM) {
+		rx->large = rx->impatient = false;
+	}
+}
+
+/* Receives one packet; is_ready() was true. -EAGAIN: there is none. -ENOBUFS: it is held. */
+static ssize_t receive(struct virtio_net *n, struct net_rx *rx)
+{
+	uint64_t room = rx->large ? rx->room : chain_at(rx, 0)->room;
+	unsigned cnt = rx->large ? rx->iov_cnt : rx->pieces[rx->head];
+	struct iovec *iov = pieces(rx), *end = iov + cnt, kept = *end;
+	bool wanted;
+	ssize_t len;
+
+	/* A piece of the next chain may be there: it comes back. */
+	if (room < n->rx_need)
+		iov[cnt++] = (struct iovec){ rx->spill, n->rx_need - room };
+	len = netdev_recv(n->net, rx->pair, iov, cnt);
+	wanted = len >= (ssize_t)(NET_HDR_LEN + ETH_HEADER) && is_wanted(n, iov, cnt);
+	*end = kept;
 	if (len < 0)
 		return len;
 	if (n->rx_limit.on)
 		net_limit_take(&n->rx_limit, (uint64_t)len);
-	if (unlikely((size_t)len < NET_HDR_LEN + ETH_HEADER))
-		return len;
-	if (!is_wanted(n, direct ? pieces(rx) : &own, direct ? rx->iov_cnt : 1)) {
+	if (!wanted) {
 		n->stats.rx_filtered++;
 		return len;
 	}
-	if (unlikely((size_t)len > rx->room || (size_t)len > NET_PACKET_MAX)) {
-		drop(n, rx, (size_t)len);
+	if (unlikely((uint64_t)len > max_u64(room, n->rx_need))) {
+		drop(n, rx, (uint64_t)len); /* it was cut */
 		return len;
 	}
-	if (!direct)
-		scatter(n->bounce, pieces(rx), rx->iov_cnt, 0, (size_t)len);
-	deliver(n, rx, (uint64_t)len);
-	return len;
+	look_at_size(rx, (uint64_t)len);
+	return finish(n, rx, (uint64_t)len, min_u64((uint64_t)len, room)) ? len : -ENOBUFS;
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */
@@ -329,13 +370,21 @@ static bool ask_for_buffers(struct virtio_net *n, struct net_rx *rx, struct virt
 	return true;
 }
 
+/* What was held goes on, or the next packet is received. -EAGAIN, or -ENOBUFS. */
+static ssize_t step(struct virtio_net *n, struct net_rx *rx)
+{
+	if (unlikely(rx->held))
+		return finish(n, rx, rx->held, rx->held_at) ? 0 : -ENOBUFS;
+	return likely(is_ready(n, rx)) ? receive(n, rx) : -ENOBUFS;
+}
+
 void net_rx_pump(struct virtio_net *n, unsigned pair)
 {
 	uint64_t end_bytes = n->stats.rx_bytes + NET_TURN_BYTES;
 	struct net_rx *rx = &n->rx[pair];
 	struct virtq *vq = rx_queue(n, pair);
 	unsigned turns = NET_TURN_FRAMES;
-	enum rx_room room;
+	ssize_t r;
 
 	if (pair >= n->pairs || !n->cable || !virtq_enabled(vq))
 		return;
@@ -343,13 +392,15 @@ void net_rx_pump(struct virtio_net *n, unsigned pair)
 	for (; turns && n->stats.rx_bytes < end_bytes; turns--) {
 		if (n->rx_limit.on && !net_limit_ok(&n->rx_limit))
 			goto out;
-		room = make_room(n, rx);
-		if (room == RX_STARVED) {
-			if (!ask_for_buffers(n, rx, vq))
-				return;
-		} else if (receive(n, rx, room) < 0) {
-			goto out;
+		r = step(n, rx);
+		if (likely(r >= 0)) {
+			rx->starved = false;
+			continue;
 		}
+		if (r != -ENOBUFS)
+			goto out;
+		if (!ask_for_buffers(n, rx, vq))
+			return;
 	}
 	virtio_ring(&n->vdev, net_rx_index(pair));
 out:

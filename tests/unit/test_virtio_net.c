@@ -204,16 +204,27 @@ static void merges_buffers(void **state)
 	}
 }
 
-/* Without an offload of segments one frame's worth of buffers is enough, and no more are taken. */
+/* One buffer while packets are small, and then as many as the longest takes: without an offload of
+ * segments that is a frame. */
 static void takes_no_more_buffers_than_it_needs(void **state)
 {
 	(void)state;
 	ng_begin(&g, &(struct ng_config){ .host_mtu = 9000 }, NG_USUAL);
 	ng_post(&g, 0, 1600, 16);
-	assert_int_equal(vq_outstanding(g.r.v->queue[0].vq), 6); /* 9030 bytes */
+	assert_int_equal(vq_outstanding(g.r.v->queue[0].vq), 1);
 	ng_frame(frame, 9014, NG_MAC, 0);
 	ng_arrive(&g, 0, NULL, frame, 9014);
 	ng_expect(&g, 0, frame, 9014, 6);
+	assert_int_equal(vq_outstanding(g.r.v->queue[0].vq), 6); /* 9030 bytes */
+	ng_post(&g, 0, 1600, 6);
+	for (unsigned i = 0; i < 100; i++) {
+		ng_frame(frame, 60, NG_MAC, i);
+		ng_arrive(&g, 0, NULL, frame, 60);
+		ng_expect(&g, 0, frame, 60, 1);
+		ng_post(&g, 0, 1600, 1);
+	}
+	assert_int_equal(g.net->last_cnt, 2); /* and the spill */
+	assert_int_equal(g.net->last_room, 9030);
 	ng_end(&g);
 }
 

@@ -487,6 +487,10 @@ static void test_row21_pause(void **state)
 	for (unsigned k = 0; k < vr_ring_feature_cnt; k++) {
 		begin(TSO4 | vr_ring_features[k]);
 		ng_post(&g, 0, 16384, 6);
+		ng_frame(frame, BIG, NG_MAC, k);
+		ng_arrive(&g, 0, NULL, frame, BIG);
+		ng_expect(&g, 0, frame, BIG, 4);
+		ng_post(&g, 0, 16384, 4);
 		assert_int_equal(vq_outstanding(g.r.v->queue[0].vq), 5);
 		for (unsigned i = 0; i < 5; i++) {
 			virtio_allow_dma(g.r.v, false);
