@@ -107,6 +107,9 @@ check_system_include() { # FILE ROOMS <HEADER> WHERE
 check_device_include() { # FILE HEADER TARGET WHERE
 	case $2 in
 	*vcpu.h | *machine.h | vmm/vm.h) offend "$4: a device knows wires, not CPUs or machines" ;;
+	net/netdev.h) # the host's end of network cards, and of nothing else
+		case $1 in devices/virtio/net*) ;; *) offend "$4: only network cards have one" ;; esac
+		;;
 	devices/* | [!v]*) same_chip "$1" "$3" || offend "$4: another device's header" ;;
 	esac
 	case $1:$2 in
