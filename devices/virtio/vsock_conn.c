@@ -199,7 +199,9 @@ void vsock_conn_shut(struct vsock_conn *c, uint8_t flags)
 static uint32_t choose_port(struct virtio_vsock *v, uint32_t guest_port)
 {
 	do {
-		v->next_port = v->next_port < PORT_LAST ? v->next_port + 1 : PORT_FIRST;
+		v->next_port = v->next_port >= PORT_FIRST && v->next_port < PORT_LAST
+				       ? v->next_port + 1
+				       : PORT_FIRST;
 	} while (vsock_find(v, guest_port, v->next_port));
 	return v->next_port;
 }

@@ -10,6 +10,7 @@
 
 #include "block/blk.h"
 #include "net/netdev.h"
+#include "net/vsock.h"
 #include "vmm/boot.h"
 #include "vmm/guestmem.h"
 #include "vmm/msr.h"
@@ -124,7 +125,8 @@ struct vm_config {
 		char *console; /* --console: as serial[]; NULL: none */
 		struct port_list ports;
 		struct pmem_list pmem;
-		enum rng_presence rng; /* --rng auto|on|off */
+		enum rng_presence rng;     /* --rng auto|on|off */
+		struct vsock_config vsock; /* --vsock */
 	} virtio;
 	char *serial[CONFIG_SERIALS]; /* "stdio", "null", "none" (no port), "file:PATH", "pty" */
 	bool debugcon_set;
@@ -165,6 +167,11 @@ static inline bool config_has_virtio_console(const struct vm_config *c)
 	return config_has_console(c) || c->virtio.ports.cnt;
 }
 
+static inline bool config_has_vsock(const struct vm_config *c)
+{
+	return c->virtio.vsock.cid;
+}
+
 /*
  * An entropy device is cheap where there is a bus for it anyway, and not worth a bus of its own:
  * CPUs have RDRAND, and a guest with nothing else is one that has to start fast.
@@ -173,14 +180,15 @@ static inline bool config_has_rng(const struct vm_config *c)
 {
 	if (c->virtio.rng != RNG_AUTO)
 		return c->virtio.rng == RNG_ON;
-	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt;
+	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
+	       config_has_vsock(c);
 }
 
 /* Is there any virtio device? Then there is what the transport of choice needs. */
 static inline bool config_has_virtio(const struct vm_config *c)
 {
 	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
-	       config_has_rng(c);
+	       config_has_vsock(c) || config_has_rng(c);
 }
 
 #endif

@@ -61,6 +61,7 @@ void config_free(struct vm_config *c)
 	free(c->virtio.console);
 	port_list_free(&c->virtio.ports);
 	pmem_list_free(&c->virtio.pmem);
+	free(c->virtio.vsock.path);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		free(c->serial[i]);
 	free(c->debugcon);
@@ -265,6 +266,8 @@ static const char *first_virtio(const struct vm_config *c)
 		return "--port";
 	if (c->virtio.pmem.cnt)
 		return "--pmem";
+	if (config_has_vsock(c))
+		return "--vsock";
 	return c->virtio.rng == RNG_ON ? "--rng on" : NULL;
 }
 
@@ -320,5 +323,7 @@ const char *run_summary(const struct vm_config *c, char *buf, size_t len)
 		str_add(&s, ", network '%s'", net_kind_name(c->nets.v[i].kind));
 	for (unsigned i = 0; i < c->virtio.pmem.cnt; i++)
 		str_add(&s, ", pmem '%s'", c->virtio.pmem.v[i].path);
+	if (config_has_vsock(c))
+		str_add(&s, ", vsock %u '%s'", c->virtio.vsock.cid, c->virtio.vsock.path);
 	return str_escape(s.s ? s.s : "", s.len, buf, len);
 }

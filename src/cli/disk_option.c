@@ -159,12 +159,18 @@ const struct opt_word disk_words[] = {
 };
 
 static const struct disk_config plain_disk = { .queue_size = DEFAULT_QUEUE_SIZE };
+static const struct opt path_row = {
+	.name = "path",
+	.arg = "PATH",
+	.type = &opt_file,
+	AT(blk.path),
+};
 static const struct path_option disk_option = {
 	.thing = "a disk",
 	.file = "image",
 	.key = disk_keys,
 	.key_cnt = ARRAY_LEN(disk_keys),
-	.path_off = offsetof(struct disk_config, blk.path),
+	.first = &path_row,
 	.plain = &plain_disk,
 	.size = sizeof(plain_disk),
 };

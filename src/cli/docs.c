@@ -327,8 +327,8 @@ static void write_config(const struct notation *n, FILE *f)
 		f, "A file for --config is a JSON object whose keys are the names under \"In a "
 		   "file\" above, nested at the dots. Values follow the grammar of the command "
 		   "line: a size is \"512M\" or the number 512, a switch true or false, an option "
-		   "that adds up an array. A disk, a network card or a pmem is a string or an "
-		   "object. A key that does not exist, a key given twice and a "
+		   "that adds up an array. A disk, a network card, a pmem or a vsock is a string "
+		   "or an object. A key that does not exist, a key given twice and a "
 		   "value of the wrong type are errors. --config may be repeated, later files "
 		   "win; options on the command line win over all files. --dump-config prints "
 		   "all settings in this form.");

@@ -198,6 +198,7 @@ const struct opt_word net_words[] = {
 
 static const struct opt kind_row = {
 	.name = "kind",
+	.arg = "KIND",
 	.type = &opt_enum,
 	AT(kind),
 	.words = kind_words,
@@ -209,7 +210,7 @@ static const struct path_option net_option = {
 	.file = "network",
 	.key = net_keys,
 	.key_cnt = ARRAY_LEN(net_keys),
-	.kind = &kind_row,
+	.first = &kind_row,
 	.plain = &plain_net,
 	.size = sizeof(plain_net),
 };

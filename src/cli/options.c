@@ -296,6 +296,12 @@ const struct opt run_options[] = {
 	  .help = "A network card, the next of eth0, eth1 and so on; a comma in a value is written "
 		  "twice" },
 
+	{ "Networks", "vsock", "vsock", NULL, 0, "cid=N,path=PATH", &opt_vsock,
+	  AT(config.virtio.vsock), vsock_words,
+	  .help = "Sockets between the guest and programs of the host: who connects to PATH and "
+		  "says CONNECT PORT reaches the guest's port, and the guest's connections to port "
+		  "PORT of CID 2 reach who listens at PATH_PORT" },
+
 	{ "Console", "console.serial", "serial", NULL, 0, "WHERE", &opt_serial, AT(config.serial),
 	  stream_words, .fallback = "stdio, others none",
 	  .help = "Where a serial port leads; the first use is COM1, the next COM2, up to COM4" },

@@ -12,11 +12,6 @@
 
 #define MAX_KEYS 64
 
-static char **path_of(const struct path_option *p, void *base)
-{
-	return (char **)((char *)base + p->path_off);
-}
-
 static const struct opt *find_key(const struct path_option *p, const char *name)
 {
 	for (unsigned i = 0; i < p->key_cnt; i++) {
@@ -41,7 +36,7 @@ static int unknown_key(const struct path_option *p, const char *name, struct err
 			       near);
 	err_set(errp, EINVAL, "%s has no '%s'", p->thing, name);
 	err_hint(errp, "there is %s; a comma in a %s is written twice", all.s ? all.s : "",
-		 p->kind ? "value" : "file's name");
+		 p->first && p->first->type == &opt_file ? "file's name" : "value");
 	return -EINVAL;
 }
 
@@ -71,9 +66,6 @@ static int check_path(const struct path_option *p, const char *path, struct erro
 {
 	size_t n = strcspn(path, "=");
 
-	if (!*path)
-		return err_set(errp, EINVAL, "the name of the %s is missing: PATH[,KEY=VALUE]",
-			       p->file);
 	if (path[n] && n == 4 && (!strncmp(path, "file", 4) || !strncmp(path, "path", 4))) {
 		err_set(errp, EINVAL, "'%s': the %s comes first, by its name alone", path, p->file);
 		err_hint(errp, "say %s; a file of just this name is ./%s", path + n + 1, path);
@@ -82,30 +74,28 @@ static int check_path(const struct path_option *p, const char *path, struct erro
 	return 0;
 }
 
-static int set_kind(const struct path_option *p, void *base, const char *word, struct error **errp)
+static const char *first_is(const struct path_option *p)
 {
-	if (!*word)
-		return err_set(errp, EINVAL, "the kind of the %s is missing: KIND[,KEY=VALUE]",
-			       p->file);
-	return p->kind->type->set(opt_field(p->kind, base), p->kind, word, errp);
+	return p->first->type == &opt_file ? "name" : p->first->name;
 }
 
-/* What comes first: the path, which stays, or the kind. */
 static int set_first(const struct path_option *p, void *base, const char **rest,
 		     struct error **errp)
 {
-	char *first = parse_item(rest);
-	int r;
+	const struct opt *o = p->first;
+	_cleanup_free_ char *word = o ? parse_item(rest) : NULL;
+	int r = 0;
 
-	if (!first)
+	if (!o)
+		return 0;
+	if (!word)
 		return err_errno(errp, ENOMEM, "cannot store the %s", p->file);
-	if (!p->kind) {
-		*path_of(p, base) = first;
-		return check_path(p, first, errp);
-	}
-	r = set_kind(p, base, first, errp);
-	free(first);
-	return r;
+	if (!*word)
+		return err_set(errp, EINVAL, "the %s of the %s is missing: %s[,KEY=VALUE]",
+			       first_is(p), p->file, o->arg);
+	if (o->type == &opt_file)
+		r = check_path(p, word, errp);
+	return r ? r : o->type->set(opt_field(o, base), o, word, errp);
 }
 
 int path_option_parse(const struct path_option *p, const char *text, void *base,
@@ -141,7 +131,8 @@ static void add_item(struct str *s, const char *p)
 
 static int add_scalar(struct str *s, const char *key, const json_t *v, struct error **errp)
 {
-	str_add(s, ",");
+	if (s->len)
+		str_add(s, ",");
 	add_item(s, key);
 	str_add(s, "=");
 	if (json_is_string(v))
@@ -170,26 +161,21 @@ static int add_value(const struct path_option *p, struct str *s, const char *key
 	return r;
 }
 
-/* The key of what comes first. */
-static const char *first_key(const struct path_option *p)
-{
-	return p->kind ? p->kind->name : "path";
-}
-
 char *path_option_text(const struct path_option *p, const json_t *obj, struct error **errp)
 {
 	_cleanup_(str_free) struct str s = { 0 };
-	const json_t *first = json_object_get(obj, first_key(p));
+	const json_t *first = p->first ? json_object_get(obj, p->first->name) : NULL;
 	const char *key;
 	json_t *v;
 	char *text;
 
-	if (!json_is_string(first)) {
-		err_set(errp, EINVAL, "\"%s\" is missing: the %s of the %s, a string", first_key(p),
-			p->kind ? p->kind->name : "name", p->file);
+	if (p->first && !json_is_string(first)) {
+		err_set(errp, EINVAL, "\"%s\" is missing: the %s of the %s, a string",
+			p->first->name, first_is(p), p->file);
 		return NULL;
 	}
-	add_item(&s, json_string_value(first));
+	if (first)
+		add_item(&s, json_string_value(first));
 	/* jansson's iterators take no const; nothing is changed. */
 	json_object_foreach((json_t *)(uintptr_t)obj, key, v)
 	{
@@ -202,19 +188,15 @@ char *path_option_text(const struct path_option *p, const json_t *obj, struct er
 	return text;
 }
 
-static json_t *get_first(const struct path_option *p, const void *base)
-{
-	if (p->kind)
-		return p->kind->type->get(opt_cfield(p->kind, base), p->kind);
-	/* The same struct, of which nothing is changed here. */
-	return json_string(*path_of(p, (void *)(uintptr_t)base));
-}
-
-static json_t *to_object(const struct path_option *p, const void *base)
+json_t *path_option_object(const struct path_option *p, const void *base)
 {
 	json_t *obj = json_object();
-	int bad = json_object_set_new(obj, first_key(p), get_first(p, base));
+	int bad = 0;
 
+	if (p->first)
+		bad = json_object_set_new(
+			obj, p->first->name,
+			p->first->type->get(opt_cfield(p->first, base), p->first));
 	for (unsigned i = 0; i < p->key_cnt; i++) {
 		const struct opt *o = &p->key[i];
 		_cleanup_(json_freep) json_t *plain = o->type->get(opt_cfield(o, p->plain), o);
@@ -236,7 +218,8 @@ json_t *path_option_list(const struct path_option *p, const void *v, unsigned cn
 	json_t *a = cnt ? json_array() : NULL;
 
 	for (unsigned i = 0; a && i < cnt; i++) {
-		if (json_array_append_new(a, to_object(p, (const char *)v + i * p->size))) {
+		if (json_array_append_new(a,
+					  path_option_object(p, (const char *)v + i * p->size))) {
 			json_decref(a);
 			return NULL;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* virtio_option.c: --port NAME=WHERE, --pmem PATH[,KEY]..., --rng WHEN. */
+/* virtio_option.c: --port NAME=WHERE, --pmem PATH[,KEY]..., --rng WHEN, --vsock KEY=VALUE,... */
 #include "cli/virtio_option.h"
 
 #include <ctype.h>
@@ -153,12 +153,18 @@ static const struct opt pmem_keys[] = {
 };
 
 static const struct pmem_config plain_pmem = { 0 };
+static const struct opt pmem_path = {
+	.name = "path",
+	.arg = "PATH",
+	.type = &opt_file,
+	.off = offsetof(struct pmem_config, path),
+};
 static const struct path_option pmem_option = {
 	.thing = "persistent memory",
 	.file = "file",
 	.key = pmem_keys,
 	.key_cnt = ARRAY_LEN(pmem_keys),
-	.path_off = offsetof(struct pmem_config, path),
+	.first = &pmem_path,
 	.plain = &plain_pmem,
 	.size = sizeof(plain_pmem),
 };
@@ -238,4 +244,86 @@ const struct opt_type opt_pmems = {
 	.get = get_pmems,
 	.is_set = has_pmems,
 	.clear = clear_pmems,
+};
+
+/* --- --vsock ---------------------------------------------------------------------------------- */
+
+const struct opt_word vsock_words[] = {
+	{ "cid=N,path=PATH", 0,
+	  "the guest's address, from 3 on (the host's is 2), and a unix socket to be made" },
+	{ 0 },
+};
+
+/* Offsets count from struct vsock_config. */
+static const struct opt vsock_keys[] = {
+	{ .name = "cid",
+	  .type = &opt_number,
+	  .off = offsetof(struct vsock_config, cid),
+	  .range = { VSOCK_CID_MIN, VSOCK_CID_MAX, 0 } },
+	{ .name = "path", .type = &opt_file, .off = offsetof(struct vsock_config, path) },
+};
+
+static const struct vsock_config plain_vsock = { 0 };
+static const struct path_option vsock_option = {
+	.thing = "a socket device",
+	.file = "socket",
+	.key = vsock_keys,
+	.key_cnt = ARRAY_LEN(vsock_keys),
+	.plain = &plain_vsock,
+	.size = sizeof(plain_vsock),
+};
+
+static int check_vsock(const struct vsock_config *c, const char *text, struct error **errp)
+{
+	if (c->cid && c->path && *c->path)
+		return 0;
+	err_set(errp, EINVAL, "'%s' does not say %s", text,
+		c->cid ? "where the socket is: path=PATH" : "the guest's address: cid=N");
+	err_hint(errp, "--vsock cid=3,path=/run/vm.sock, for one");
+	return -EINVAL;
+}
+
+/* What an earlier use has said is over. */
+static int set_vsock(void *field, const struct opt *o, const char *text, struct error **errp)
+{
+	struct vsock_config *to = field, c = plain_vsock;
+	int r = 0;
+
+	(void)o;
+	if (*text)
+		r = path_option_parse(&vsock_option, text, &c, errp);
+	if (!r)
+		r = check_vsock(&c, text, errp);
+	if (r < 0) {
+		free(c.path);
+		return r;
+	}
+	free(to->path);
+	*to = c;
+	return 0;
+}
+
+static char *vsock_text(const json_t *obj, struct error **errp)
+{
+	return path_option_text(&vsock_option, obj, errp);
+}
+
+static bool has_vsock(const void *field)
+{
+	return ((const struct vsock_config *)field)->cid;
+}
+
+static json_t *get_vsock(const void *field, const struct opt *o)
+{
+	(void)o;
+	return has_vsock(field) ? path_option_object(&vsock_option, field) : NULL;
+}
+
+const struct opt_type opt_vsock = {
+	.wants = "an object with cid and path, or a string such as \"cid=3,path=/run/vm.sock\"",
+	.json = OPT_STRING | OPT_OBJECT,
+	.set = set_vsock,
+	.object_text = vsock_text,
+	.get = get_vsock,
+	.is_set = has_vsock,
 };

@@ -180,6 +180,10 @@ void machine_look_at_disks(struct machine *m);
 int machine_add_nets(struct machine *m, const struct vm_config *c,
 		     struct error **errp) __must_check;
 
+/* vsock.c: a row of pc.c. */
+int machine_add_vsock(struct machine *m, const struct vm_config *c,
+		      struct error **errp) __must_check;
+
 /* rng.c: a row of pc.c. */
 int machine_add_rng(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;
 

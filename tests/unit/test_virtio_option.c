@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_virtio_option.c: --console, --port, --pmem and --rng, on the command line and in files. */
+/* test_virtio_option.c: --console, --port, --pmem, --rng and --vsock, on the command line and in
+ * files. */
 #include "cli/virtio_option.h"
 
 #include <errno.h>
@@ -202,6 +203,34 @@ static void entropy(void **state)
 	refuse("'yes' is unknown", "--rng", "yes");
 }
 
+static void vsock(void **state)
+{
+	struct run_args a;
+
+	(void)state;
+	accept(&a, "--vsock", "cid=3,path=/run/a,,b.sock");
+	assert_int_equal(a.config.virtio.vsock.cid, 3);
+	assert_string_equal(a.config.virtio.vsock.path, "/run/a,b.sock");
+	assert_true(config_has_vsock(&a.config));
+	run_args_free(&a);
+	accept(&a, "--vsock", "cid=3,path=a", "--vsock", "path=b,cid=4294967294");
+	assert_int_equal(a.config.virtio.vsock.cid, 4294967294u);
+	assert_string_equal(a.config.virtio.vsock.path, "b");
+	run_args_free(&a);
+	accept(&a, "-k", "k");
+	assert_false(config_has_vsock(&a.config));
+	run_args_free(&a);
+	refuse("does not say where the socket is", "--vsock", "cid=3");
+	refuse("path: '' is empty", "--vsock", "cid=3,path=");
+	refuse("does not say the guest's address", "--vsock", "path=a");
+	refuse("does not say the guest's address", "--vsock", "");
+	refuse("cid: '2' is too small: at least 3", "--vsock", "cid=2,path=a");
+	refuse("cid: '4294967295' is too large", "--vsock", "cid=4294967295,path=a");
+	refuse("a socket device has no 'pth'; did you mean 'path'?", "--vsock", "cid=3,pth=a");
+	refuse("'cid' is said twice", "--vsock", "cid=3,cid=4,path=a");
+	refuse("'path' wants a value", "--vsock", "cid=3,path");
+}
+
 static void without_a_bus(void **state)
 {
 	struct run_args a;
@@ -211,6 +240,8 @@ static void without_a_bus(void **state)
 	check(&a, "--port sits on the PCI bus, which --pci off takes away");
 	accept(&a, "-k", "k", "--pci", "off", "--pmem", "x");
 	check(&a, "--pmem sits on");
+	accept(&a, "-k", "k", "--pci", "off", "--vsock", "cid=3,path=x");
+	check(&a, "--vsock sits on");
 	accept(&a, "-k", "k", "--pci", "off", "--rng", "on");
 	check(&a, "--rng on sits on");
 	accept(&a, "-k", "k", "--pci", "off", "--console", "null", "--virtio", "mmio");
@@ -226,7 +257,7 @@ static void files_say_the_same(void **state)
 	static const char text[] =
 		"{\"console\":{\"virtio\":\"pty\",\"ports\":[\"a=unix:/x\",\"b=null\"]},"
 		"\"pmem\":[\"r,,x.img,ro\",{\"path\":\"s\",\"private\":true,\"size\":\"6M\"}],"
-		"\"board\":{\"rng\":\"on\"}}";
+		"\"vsock\":{\"path\":\"v,x\",\"cid\":9},\"board\":{\"rng\":\"on\"}}";
 	const struct opt_set set = run_option_set();
 	_cleanup_free_ char *dump = NULL;
 	struct error *e = NULL;
@@ -250,6 +281,8 @@ static void files_say_the_same(void **state)
 	assert_true(b.config.virtio.pmem.v[1].private);
 	assert_int_equal(b.config.virtio.pmem.v[1].size, 6 * MIB);
 	assert_int_equal(b.config.virtio.rng, RNG_ON);
+	assert_int_equal(b.config.virtio.vsock.cid, 9);
+	assert_string_equal(b.config.virtio.vsock.path, "v,x");
 	run_args_free(&a);
 	run_args_free(&b);
 }
@@ -257,10 +290,15 @@ static void files_say_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(streams),       cmocka_unit_test(console),
-		cmocka_unit_test(ports),         cmocka_unit_test(as_many_ports_as_there_can_be),
-		cmocka_unit_test(pmem),          cmocka_unit_test(entropy),
-		cmocka_unit_test(without_a_bus), cmocka_unit_test(files_say_the_same),
+		cmocka_unit_test(streams),
+		cmocka_unit_test(console),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(as_many_ports_as_there_can_be),
+		cmocka_unit_test(pmem),
+		cmocka_unit_test(entropy),
+		cmocka_unit_test(vsock),
+		cmocka_unit_test(without_a_bus),
+		cmocka_unit_test(files_say_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
