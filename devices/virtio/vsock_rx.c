@@ -242,9 +242,9 @@ static bool put_data(struct virtio_vsock *v, struct vsock_conn *c, unsigned *ste
 		vq_unpop(&v->rx[i]);
 	if (n <= 0)
 		put_none(v, c, n);
-	else if ((uint32_t)n == room && c->batch < VSOCK_RX_BATCH)
-		c->batch = (uint8_t)(c->batch * 2); /* he has more to say than expected */
-	else if ((uint32_t)n < room)
+	else if ((uint32_t)n == room) /* he has more to say than expected */
+		c->batch = (uint8_t)min_u64(c->batch * 2u, VSOCK_RX_BATCH);
+	else
 		c->batch = (uint8_t)used;
 	return true;
 }

@@ -44,17 +44,20 @@ void vk_init(struct vsock_kit *k, unsigned max_streams)
 
 static void put_buffer(struct vsock_kit *k, unsigned i)
 {
+	struct gd_buf all = { k->rx[i], VK_RX_LEN, GD_W };
 	struct gd_buf b[] = { { k->rx[i], sizeof(struct virtio_vsock_hdr), GD_W },
 			      { k->rx[i] + sizeof(struct virtio_vsock_hdr),
 				VK_RX_LEN - sizeof(struct virtio_vsock_hdr), GD_W } };
 
-	assert_true(gd_add(&k->r.q[0], b, 2, &k->rx[i]) >= 0);
+	if (k->whole)
+		assert_true(gd_add(&k->r.q[0], &all, 1, &k->rx[i]) >= 0);
+	else
+		assert_true(gd_add(&k->r.q[0], b, 2, &k->rx[i]) >= 0);
 }
 
-/* Two descriptors each. */
 void vk_fill(struct vsock_kit *k)
 {
-	for (unsigned i = 0; i < VR_SIZE / 2; i++) {
+	for (unsigned i = 0; i < (k->whole ? VR_SIZE : VR_SIZE / 2); i++) {
 		k->rx[i] = vr_put(&k->r, 0, NULL, VK_RX_LEN);
 		put_buffer(k, i);
 	}
@@ -64,7 +67,10 @@ void vk_fill(struct vsock_kit *k)
 
 void vk_begin(struct vsock_kit *k, unsigned max_streams, uint64_t features)
 {
+	bool whole = k->whole;
+
 	vk_init(k, max_streams);
+	k->whole = whole;
 	vr_begin(&k->r, k->r.v, features);
 	vk_fill(k);
 }

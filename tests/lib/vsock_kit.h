@@ -22,6 +22,7 @@ struct vsock_kit {
 	char dir[64], path[80];
 	gpa_t rx[VR_SIZE], tx;
 	unsigned max_streams;
+	bool whole; /* receive buffers of one descriptor, and twice as many */
 	/* What the guest's packets say of its own room, and of what it has taken. */
 	uint32_t buf_alloc, fwd_cnt;
 };

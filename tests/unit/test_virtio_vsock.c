@@ -57,7 +57,7 @@ static void host_connects(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < vr_ring_feature_cnt; i++) {
-		struct vsock_kit k;
+		struct vsock_kit k = { 0 };
 		uint32_t hp;
 		int fd;
 
@@ -81,7 +81,7 @@ static void host_connects(void **state)
 /* What a client says behind his line, in the same breath, is for the guest. */
 static void early_bytes_are_kept(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int fd;
 
@@ -102,7 +102,7 @@ static void early_bytes_are_kept(void **state)
 /* Nobody listens in the guest: the client sees an end, and no OK. */
 static void guest_refuses(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int fd;
 
@@ -122,7 +122,7 @@ static void guest_refuses(void **state)
  * what was sent before. */
 static void guest_connects(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int fd;
 
@@ -143,7 +143,7 @@ static void guest_connects(void **state)
 
 static void nobody_listens_on_the_host(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 
 	(void)state;
@@ -158,7 +158,7 @@ static void nobody_listens_on_the_host(void **state)
 /* A listener whose queue is full is tried again. */
 static void busy_listener(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int l, fd[3];
 
@@ -187,7 +187,7 @@ static void busy_listener(void **state)
 /* 5.10.6.5: one direction ends, the other goes on; each way. */
 static void half_close(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	uint32_t hp;
 	int fd;
 
@@ -222,7 +222,7 @@ static void half_close(void **state)
 /* The guest does not receive any more: who writes is told so, who reads gets the rest. */
 static void guest_stops_receiving(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	uint32_t hp;
 	int fd;
 
@@ -243,7 +243,7 @@ static void guest_stops_receiving(void **state)
 static void guest_without_credit(void **state)
 {
 	static char text[100];
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	uint32_t hp;
 	int fd;
@@ -277,16 +277,16 @@ static void guest_without_credit(void **state)
 
 /* What a program writes at once comes in as many packets as it takes, in order; and the guest's
  * indices pass their 32 bits. */
-static void bulk_to_the_guest(void **state)
+static void send_bulk(bool whole)
 {
 	enum { LEN = 400000 };
 	uint8_t *sent = malloc(LEN), *got = malloc(LEN);
 	uint32_t at = 0, out = 0, hp;
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int fd;
 
-	(void)state;
+	k.whole = whole;
 	for (unsigned i = 0; i < LEN; i++)
 		sent[i] = (uint8_t)(i * 7 + (i >> 8));
 	vk_begin(&k, 0, VIRTIO_F_EVENT_IDX);
@@ -311,13 +311,20 @@ static void bulk_to_the_guest(void **state)
 	vk_end(&k);
 }
 
+static void bulk_to_the_guest(void **state)
+{
+	(void)state;
+	send_bulk(false);
+	send_bulk(true);
+}
+
 /* A guest that keeps to its credit is never stopped for good, and gets more of it as it goes. */
 static void bulk_from_the_guest(void **state)
 {
 	enum { LEN = 3000000, PART = 5000 };
 	static uint8_t part[PART], got[PART];
 	uint32_t hp, sent = 0, fwd = 0, alloc = 64 * 1024, updates = 0, last_alloc = 0;
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	int fd;
 
@@ -348,7 +355,7 @@ static void bulk_from_the_guest(void **state)
 /* "CREDIT_REQUEST ... to which the peer responds". */
 static void credit_on_request(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	uint32_t hp;
 	int fd;
@@ -369,7 +376,7 @@ static void credit_on_request(void **state)
 static void fair_to_other_streams(void **state)
 {
 	static char text[100000];
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	unsigned got[2] = { 0 };
 	uint32_t hp[2];
@@ -395,7 +402,7 @@ static void fair_to_other_streams(void **state)
 /* A guest that never answers: the client is let go, and the guest's late answer gets a RST. */
 static void guest_does_not_answer(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct vk_packet p;
 	uint32_t hp;
 	int fd;
@@ -425,7 +432,7 @@ static void guest_does_not_answer(void **state)
 /* A driver that goes takes its streams along; the next one begins with none, and works. */
 static void reset_ends_streams(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	uint32_t hp;
 	int fd, waits;
 
@@ -452,7 +459,7 @@ static void reset_ends_streams(void **state)
 /* 5.10.6.7: after a snapshot the guest's streams lead nowhere, and it is told. */
 static void snapshot_resets_the_transport(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 	struct virtio_vsock_event e = { { 99 } };
 	struct virtio_vsock *fresh;
 	struct gd_used u;
@@ -492,7 +499,7 @@ static void snapshot_resets_the_transport(void **state)
 /* 5.10.4 */
 static void configuration(void **state)
 {
-	struct vsock_kit k;
+	struct vsock_kit k = { 0 };
 
 	(void)state;
 	vk_begin(&k, 0, 0);
