@@ -281,6 +281,8 @@ $(LAB)/vmlinux: $(K)/release scripts/extract-vmlinux.sh
 	$(Q)mkdir -p $(@D) && scripts/extract-vmlinux.sh $(K)/vmlinuz $@
 $(LAB)/guestctl: tests/lab/guestctl.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -o $@ $<
+$(LAB)/sockctl: tests/lab/sockctl.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -o $@ $<
 $(LAB)/tsckhz: tests/lab/tsckhz.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
 GUEST_DO := $(wildcard tests/lab/do/*)
@@ -297,14 +299,16 @@ DISK_MODULES := drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/
 		drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci drivers/virtio/virtio_mmio \
 		drivers/block/virtio_blk drivers/char/virtio_console drivers/char/hw_random/virtio-rng \
 		drivers/nvdimm/libnvdimm drivers/nvdimm/nd_btt drivers/nvdimm/nd_pmem drivers/nvdimm/nd_virtio \
-		drivers/nvdimm/virtio_pmem
-$(LAB)/initrd.disk: $(LAB)/initrd Makefile
-	$(Q)scripts/mkinitrd.sh --bare $@.modules $(foreach m,$(DISK_MODULES),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
+		drivers/nvdimm/virtio_pmem \
+		net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common \
+		net/vmw_vsock/vmw_vsock_virtio_transport
+$(LAB)/initrd.disk: $(LAB)/initrd $(LAB)/sockctl Makefile
+	$(Q)scripts/mkinitrd.sh --bare $@.modules /bin/sockctl=$(LAB)/sockctl $(foreach m,$(DISK_MODULES),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd $@.modules >$@.tmp && rm -f $@.modules && mv $@.tmp $@
 $(LAB)/store.img: scripts/mkdisk.sh $(wildcard tests/lab/disk/*)
 	$(Q)CC='$(CC)' scripts/mkdisk.sh $(LAB) >$(LAB)/mkdisk.log 2>&1 || { cat $(LAB)/mkdisk.log; exit 1; }
-$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(FIRMWARE)
-	$(Q)scripts/mkinitrd.sh --bare $@ /guest/bzImage=$(K)/vmlinuz /guest/vmlinux=$(LAB)/vmlinux \
+$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(LAB)/sockctl $(FIRMWARE)
+	$(Q)scripts/mkinitrd.sh --bare $@ /guest/sockctl=$(LAB)/sockctl /guest/bzImage=$(K)/vmlinuz /guest/vmlinux=$(LAB)/vmlinux \
 		/guest/initrd=$(LAB)/initrd /guest/initrd.disk=$(LAB)/initrd.disk $(foreach f,$(FIRMWARE),/guest/$(notdir $f)=$f)
 $(LAB)/peer.cpio: scripts/mkpeer.sh
 	$(Q)scripts/mkpeer.sh $@
