@@ -211,7 +211,7 @@ static unsigned put_packets(struct virtio_vsock *v, struct vsock_conn *c, const 
 static void put_none(struct virtio_vsock *v, struct vsock_conn *c, ssize_t n)
 {
 	c->readable = false;
-	if (n == -EAGAIN || n == -EFAULT)
+	if (n == -EAGAIN)
 		return;
 	if (n < 0) {
 		vsock_conn_kill(v, c);

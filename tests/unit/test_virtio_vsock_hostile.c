@@ -610,6 +610,41 @@ static void test_row61_reader_is_gone(void **state)
 	vk_end(&k);
 }
 
+/* No descriptor is left for a client: he waits, nobody spins, and he is served when there is one.
+ */
+static void descriptors_run_out(void **state)
+{
+	struct vsock_kit k = { 0 };
+	struct vk_packet p;
+	int waste[64], fd, n = 0;
+	struct rlimit old, r;
+
+	(void)state;
+	vk_begin(&k, 0, 0);
+	fd = vk_client(&k);
+	assert_true(EVENTUALLY(2000, vk_streams(&k) == 1));
+	close(fd);
+	assert_true(EVENTUALLY(2000, vk_streams(&k) == 0));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	r = old;
+	r.rlim_cur = (rlim_t)dup(0) + 1;
+	close((int)r.rlim_cur - 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+	fd = vk_client(&k); /* the last one */
+	vk_write(fd, "CONNECT 52\n");
+	while (n < 64 && (waste[n] = dup(0)) >= 0)
+		n++;
+	vk_send(&k, 33, 1000, VIRTIO_VSOCK_OP_REQUEST);
+	expect_rst(&k, 33, 1000);
+	vk_expect_none(&k);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	while (n > 0)
+		close(waste[--n]);
+	vk_expect(&k, &p, 52, VK_NO_PORT, VIRTIO_VSOCK_OP_REQUEST);
+	close(fd);
+	vk_end(&k);
+}
+
 /* Rings and headers of an evil driver: queues may break, and nothing else. */
 static void evil_rings(void **state)
 {
@@ -671,6 +706,7 @@ int main(void)
 		cmocka_unit_test(odd_receive_buffers),
 		cmocka_unit_test(packets_that_make_no_sense),
 		cmocka_unit_test(test_row61_reader_is_gone),
+		cmocka_unit_test(descriptors_run_out),
 		cmocka_unit_test(evil_rings),
 	};
 
