@@ -291,14 +291,15 @@ int vk_guest_connects(struct vsock_kit *k, uint32_t port)
 
 struct count {
 	struct vsock_kit *k;
-	unsigned cnt;
+	unsigned streams, connections;
 };
 
 static void count(void *arg)
 {
 	struct count *c = arg;
 
-	c->cnt = vsock_streams(c->k->v->host);
+	c->streams = vsock_streams(c->k->v->host);
+	c->connections = c->k->v->conn_cnt;
 }
 
 unsigned vk_streams(struct vsock_kit *k)
@@ -306,7 +307,15 @@ unsigned vk_streams(struct vsock_kit *k)
 	struct count c = { .k = k };
 
 	vr_on_loop(&k->r, count, &c);
-	return c.cnt;
+	return c.streams;
+}
+
+unsigned vk_connections(struct vsock_kit *k)
+{
+	struct count c = { .k = k };
+
+	vr_on_loop(&k->r, count, &c);
+	return c.connections;
 }
 
 static void pass_time(void *arg)

@@ -70,7 +70,8 @@ bool vk_is_over(int fd); /* an end or an error has come, within two seconds */
 /* A stream that stands, by the host (to the guest's @port) or by the guest (from it, to 1000). */
 int vk_host_connects(struct vsock_kit *k, uint32_t port, uint32_t *host_port);
 int vk_guest_connects(struct vsock_kit *k, uint32_t port);
-unsigned vk_streams(struct vsock_kit *k);
+unsigned vk_streams(struct vsock_kit *k);     /* that the host's end has */
+unsigned vk_connections(struct vsock_kit *k); /* that the device has */
 /* Whoever is waited for has had his time. */
 void vk_time_passes(struct vsock_kit *k);
 
