@@ -55,7 +55,9 @@ struct vsock_conn {
 	bool readable;      /* there may be bytes for the guest */
 	bool asked;         /* for credit, since there was some */
 	bool told;          /* the REQUEST went out */
-	uint8_t batch;      /* chains that the next read takes */
+	uint8_t batch;      /* chains that the next read takes, */
+	uint8_t burst;      /* that those took since there was nothing; */
+	bool probe;         /* there is probably nothing: take one */
 
 	/* 5.10.6.3. From the guest: what it has sent us; what it was told last. */
 	uint32_t rx_cnt, buf_alloc, told_fwd, told_alloc;

@@ -207,10 +207,26 @@ static unsigned put_packets(struct virtio_vsock *v, struct vsock_conn *c, const 
 	return i;
 }
 
+/*
+ * How many chains will be filled next? Each that is popped in vain costs. As many as the last time
+ * that there was something, until there was nothing; more if those are not enough; and after a read
+ * that found less than it could have taken, one, to see that there is no more.
+ */
+static void learn(struct vsock_conn *c, unsigned used, bool full)
+{
+	c->burst = (uint8_t)min_u64(c->burst + used, VSOCK_RX_BATCH);
+	if (full && !c->probe)
+		c->batch = (uint8_t)min_u64(c->batch * 2u, VSOCK_RX_BATCH);
+	c->probe = !full;
+}
+
 /* Nothing came: an end, or nothing now. */
 static void put_none(struct virtio_vsock *v, struct vsock_conn *c, ssize_t n)
 {
 	c->readable = false;
+	c->batch = (uint8_t)max_u64(c->burst, 1);
+	c->burst = 0;
+	c->probe = false;
 	if (n == -EAGAIN)
 		return;
 	if (n < 0) {
@@ -230,22 +246,19 @@ static bool put_data(struct virtio_vsock *v, struct vsock_conn *c, unsigned *ste
 	ssize_t n;
 
 	r.cnt = r.segs = r.pieces = 0;
-	room = pop_batch(v, &r, c->batch, credit, steps);
+	room = pop_batch(v, &r, c->probe ? 1 : c->batch, credit, steps);
 	if (!room)
 		return false;
 	n = vsock_recv(c->host, r.iov, r.segs);
 	if (n > 0) {
 		c->tx_cnt += (uint32_t)n;
 		used = put_packets(v, c, &r, (uint32_t)n);
+		learn(c, used, (uint32_t)n == room);
 	}
 	for (unsigned i = r.cnt; i-- > used;)
 		vq_unpop(&v->rx[i]);
 	if (n <= 0)
 		put_none(v, c, n);
-	else if ((uint32_t)n == room) /* he has more to say than expected */
-		c->batch = (uint8_t)min_u64(c->batch * 2u, VSOCK_RX_BATCH);
-	else
-		c->batch = (uint8_t)used;
 	return true;
 }
 
