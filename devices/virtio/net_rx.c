@@ -22,7 +22,8 @@
 #include "devices/virtio/net_internal.h"
 #include "vmm/log.h"
 
-#define PATIENCE_NS (20 * NSEC_PER_MSEC)
+/* Longer than a host under load takes a CPU from its guest; shorter than a connection lives. */
+#define PATIENCE_NS (500 * NSEC_PER_MSEC)
 /* So many small packets in a row, and the next ones will be small. */
 #define CALM 64u
 
