@@ -202,12 +202,13 @@ void pci_msix_update(struct pci_func *f)
 {
 	struct pci_msix *m = &f->msix;
 	unsigned control;
-	bool open;
+	bool enable, open, was;
 
 	if (!m->cap)
 		return;
 	control = get_le16(f->cfg + m->cap + CAP_CONTROL);
-	atomic_store(&m->enabled, control & CONTROL_ENABLE);
+	enable = control & CONTROL_ENABLE;
+	was = atomic_exchange(&m->enabled, enable);
 	/* A message is a memory write: none without COMMAND.BME (6.2.2). What would be lost then is
 	 * kept as if masked. */
 	open = (control & (CONTROL_ENABLE | CONTROL_FUNCMASK)) == CONTROL_ENABLE &&
@@ -219,6 +220,8 @@ void pci_msix_update(struct pci_func *f)
 	}
 	mutex_unlock(&f->msix.lock);
 	pci_bus_update_intx(f); /* 6.8.3.3: with MSI-X enabled "prohibited from using its INTx#" */
+	if (enable != was && f->ops && f->ops->msix_switched)
+		f->ops->msix_switched(f);
 }
 
 static void free_pins_locked(struct pci_func *f) REQUIRES(f->msix.lock)

@@ -80,6 +80,17 @@ static void pci_irq_queue(struct virtio_xport *x, unsigned q)
 		virtio_isr_set(&p->t.isr, VIRTIO_ISR_QUEUE);
 }
 
+/* NO_VECTOR is beyond any table as well: then the loop interrupts, which sends nothing. Without
+ * MSI-X it does so, too: interrupt status is not an eventfd's to set. */
+static int pci_irq_queue_fd(struct virtio_xport *x, unsigned q)
+{
+	struct virtio_pci *p = xport_pci(x);
+
+	if (!pci_irq_msix_enabled(&p->func))
+		return -1;
+	return pci_irq_msix_fd(&p->func, atomic_load(&x->vdev->queue[q].vector));
+}
+
 /* 4.1.4.5.1: the configuration bit is set with MSI-X, too. */
 static void pci_irq_config(struct virtio_xport *x)
 {
@@ -97,6 +108,7 @@ static void pci_doorbells(struct virtio_xport *x, bool on)
 }
 
 static const struct virtio_xport_ops xport_ops = { .irq_queue = pci_irq_queue,
+						   .irq_queue_fd = pci_irq_queue_fd,
 						   .irq_config = pci_irq_config,
 						   .doorbells = pci_doorbells };
 
@@ -201,8 +213,10 @@ static void write_queue_msix_vector(struct virtio_pci *p, uint32_t val)
 {
 	struct virtio_queue *q = virtio_selected(&p->t);
 
-	if (q)
-		q->vector = valid_vector(p, val);
+	if (!q)
+		return;
+	q->vector = valid_vector(p, val);
+	virtio_irq_changed(q->owner, q->index);
 }
 
 static void write_queue_enable(struct virtio_pci *p, uint32_t val)
@@ -371,6 +385,15 @@ static void bus_master(struct pci_func *f, bool on)
 	device_unlock(&p->t.dev);
 }
 
+static void msix_switched(struct pci_func *f)
+{
+	struct virtio_pci *p = func_pci(f);
+
+	device_lock(&p->t.dev);
+	virtio_irq_changed(p->t.xport.vdev, VIRTIO_ALL_QUEUES);
+	device_unlock(&p->t.dev);
+}
+
 /* --- the window in configuration space (4.1.4.9) ---------------------------------------------- */
 
 /*
@@ -437,7 +460,8 @@ static void window_written(struct pci_func *f, unsigned off, unsigned size)
 static const struct pci_func_ops func_ops = { .cap_read = window_read,
 					      .cap_written = window_written,
 					      .bar_changed = bar_changed,
-					      .bus_master = bus_master };
+					      .bus_master = bus_master,
+					      .msix_switched = msix_switched };
 
 /* --- description ------------------------------------------------------------------------------ */
 

@@ -136,6 +136,17 @@ int virtq_set_position(struct virtq *vq, const struct virtq_position *p)
 	return 0;
 }
 
+bool virtq_host(const struct virtq *vq, struct virtq_host *h)
+{
+	if (!vq->live || vq->packed)
+		return false;
+	*h = (struct virtq_host){ .size = vq->size,
+				  .desc = vq->desc,
+				  .driver = (void *)(uintptr_t)vq->avail_ring,
+				  .device = vq->used_ring };
+	return true;
+}
+
 /* --- chains ----------------------------------------------------------------------------------- */
 
 struct vq_desc vq_fetch_unaligned(const struct vring_desc *d)

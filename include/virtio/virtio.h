@@ -38,6 +38,7 @@
 struct error;
 struct guest_mem;
 struct virtio_device;
+struct virtio_loan;
 struct virtio_xport;
 
 /* One doorbell register of 4 bytes per queue in a 256-byte I/O BAR. */
@@ -88,6 +89,7 @@ struct virtio_queue {
 	bool was_reset;          /* 2.6.1: may be set up again although DRIVER_OK is set */
 	_Atomic uint16_t vector; /* MSI-X; the transport's, which may change it at any time */
 	struct ev_fd kick;       /* an eventfd; rung by doorbells and by virtio_ring() */
+	struct virtio_loan *_Atomic loan; /* set on the loop; NULL: the device serves it */
 };
 
 /* What a snapshot holds of the core, see VIRTIO_SNAP(). */
@@ -125,6 +127,12 @@ struct virtio_device {
 struct virtio_xport_ops {
 	/* The driver wants to hear of queue @q. On the loop. */
 	void (*irq_queue)(struct virtio_xport *x, unsigned q);
+	/*
+	 * An eventfd that does the same without us, as the driver has set up its interrupts now;
+	 * borrowed, as long as the transport is there. -1: there is none. The transport calls
+	 * virtio_irq_changed() when the answer may have become another. On the loop. NULL: never.
+	 */
+	int (*irq_queue_fd)(struct virtio_xport *x, unsigned q);
 	/* Configuration or status changed. Any thread. */
 	void (*irq_config)(struct virtio_xport *x);
 	/* The doorbells of enabled queues may be attached, or (false) must go. Control lock held,
@@ -211,6 +219,46 @@ void virtio_config_changed(struct virtio_device *v);
 /* Nothing more will work (2.1.2): NEEDS_RESET and an interrupt; no more kicks. Any thread. */
 void virtio_needs_reset(struct virtio_device *v);
 
+/*
+ * --- queues that somebody else serves ---
+ *
+ * The host's kernel can serve a ring by itself (virtio/vhost.h): it waits for the eventfd that
+ * doorbells ring, and signals one that is an interrupt. Such a queue is lent: its kicks no longer
+ * come to this device, which does not touch the ring. All of this on the loop, and only between
+ * activate() and quiesce(), by the end of which it is back, as after virtio_reclaim() it may be
+ * anybody's.
+ */
+struct virtio_loan {
+	/* The borrower's: virtio_irq_fd() may say something else now. On the loop. */
+	void (*irq_changed)(struct virtio_loan *l);
+
+	/* filled in by virtio_lend() */
+	struct virtio_device *vdev;
+	unsigned q;
+	struct virtq_host ring;
+	uint16_t avail; /* index of the next chain to take; the next to be used is the same */
+	int kick;       /* an eventfd, which need not be read */
+};
+
+/*
+ * Queue @q, of which no chain is outstanding, is @l's until virtio_reclaim(). -EINVAL: it is not
+ * enabled, broken, or lent already. -ENOTSUP: a packed ring.
+ */
+int virtio_lend(struct virtio_device *v, unsigned q, struct virtio_loan *l) __must_check;
+/*
+ * It is back, every chain before @avail used, and the device goes on there. What was kicked
+ * meanwhile is one more kick. Were that impossible (the loop cannot watch it again), the device
+ * needs a reset.
+ */
+void virtio_reclaim(struct virtio_loan *l, uint16_t avail);
+/*
+ * Signal this for an interrupt of the lent queue: an eventfd, borrowed, until irq_changed() comes.
+ * -1: there is none at present; virtio_interrupt() does it.
+ */
+int virtio_irq_fd(const struct virtio_loan *l);
+/* Interrupts for the lent queue; whether the driver wants that is known to who serves it. */
+void virtio_interrupt(const struct virtio_loan *l);
+
 /* Has the driver accepted @feature? Once it runs, from any thread. */
 static inline bool virtio_has(const struct virtio_device *v, uint64_t feature)
 {
@@ -263,6 +311,10 @@ void virtio_write_config(struct virtio_device *v, uint32_t off, unsigned size, u
  * while the driver reads field after field cannot slip through between count and bytes.
  */
 uint32_t virtio_config_generation(struct virtio_device *v);
+
+/* What xport_ops.irq_queue_fd() says of queue @n (VIRTIO_ALL_QUEUES: of any) may have changed.
+ * Waits for the loop if the queue is lent. */
+void virtio_irq_changed(struct virtio_device *v, uint32_t n);
 
 /* A kick that came as a register write: rings the eventfd a doorbell would. Ignored for a queue
  * that is not there and before DRIVER_OK. Any thread. */

@@ -120,6 +120,18 @@ struct virtq_position virtq_position(const struct virtq *vq);
  */
 int virtq_set_position(struct virtq *vq, const struct virtq_position *p);
 
+/* Where the parts of a ring lie in this process, for one who serves it in our place. */
+struct virtq_host {
+	uint16_t size;
+	void *desc, *driver, *device;
+};
+
+/*
+ * Of an enabled queue: what virtq_enable() has checked, valid as long as guest memory is. False: it
+ * is broken, or a packed ring, which nobody else serves.
+ */
+bool virtq_host(const struct virtq *vq, struct virtq_host *h) __must_check;
+
 /* --- taking chains ---------------------------------------------------------------------------- */
 
 /* The next chain the driver has made available, copied into @c; else @c is not to be used. */

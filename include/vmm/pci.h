@@ -74,6 +74,8 @@ struct pci_func_ops {
 	void (*bar_changed)(struct pci_func *f, unsigned bar, bool mapped, uint64_t addr);
 	/* COMMAND.BME: may the device read and write guest memory? */
 	void (*bus_master)(struct pci_func *f, bool on);
+	/* The guest has turned MSI-X on or off, see pci_irq_msix_enabled(). */
+	void (*msix_switched)(struct pci_func *f);
 };
 
 struct pci_bar {

@@ -28,7 +28,9 @@ static void doorbells(struct virtio_xport *x, bool on)
 	(void)on;
 }
 
-static const struct virtio_xport_ops xport_ops = { irq_queue, irq_config, doorbells };
+static const struct virtio_xport_ops xport_ops = { .irq_queue = irq_queue,
+						   .irq_config = irq_config,
+						   .doorbells = doorbells };
 
 void bg_create(struct blk_guest *g, const struct bg_config *c)
 {

@@ -55,7 +55,9 @@ static void doorbells(struct virtio_xport *x, bool on)
 	(void)on;
 }
 
-static const struct virtio_xport_ops xport_ops = { irq_queue, irq_config, doorbells };
+static const struct virtio_xport_ops xport_ops = { .irq_queue = irq_queue,
+						   .irq_config = irq_config,
+						   .doorbells = doorbells };
 
 /* In place of the machine's own: what a program defines itself is not taken from the library. */
 int machine_add_virtio(struct machine *m, struct virtio_device *v, struct error **errp)
