@@ -41,6 +41,7 @@ owns base base bits crc32c endian error json link lock log parse siphash str
 owns core bus device doorbell epoch guestmem irq loop power snap timer token_bucket
 owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
 owns devices virtio/console_wire virtio/net_wire virtio/pmem_wire virtio/vsock_wire
+owns devices virtio/vhost virtio/vhost_wire
 owns 'block devices' block/blk
 owns 'net devices' net/netdev net/vsock
 owns boot boot
