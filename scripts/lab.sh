@@ -16,7 +16,7 @@ B=${B:-build}
 export B
 cd "$(dirname "$0")/.." || exit 1
 scripts/deps.sh lab || exit 1
-make -s --no-print-directory B="$B" all static lab-files durability-files || exit 1
+make -s --no-print-directory B="$B" all static lab-files durability-files "$B/unit/test_vhost_kernel" || exit 1
 smp=${LAB_SMP:-1}
 labs=${LABS:-$((smp > 1 ? 1 : 2))}
 

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "devices/virtio/transport_pci.h"
 #include "tests/lib/fake_vhost.h"
+#include "tests/lib/msi_pins.h"
 #include "tests/lib/poke.h"
 #include "tests/lib/port.h"
 #include "tests/lib/virtio_rig.h"
@@ -17,73 +17,11 @@
 #define PLAIN VIRTIO_F_VERSION_1
 #define FULL  (PLAIN | VIRTIO_F_RING_RESET)
 
-/* --- a message sink whose pins have real eventfds --------------------------------------------- */
-
-#define PIN_FIRST 24u
-static struct {
-	int fd;
-	bool used, masked;
-	uint32_t data;
-} pin[16];
-
-static int pin_alloc(struct msi_sink *s)
-{
-	(void)s;
-	for (unsigned i = 0; i < ARRAY_LEN(pin); i++) {
-		if (pin[i].used)
-			continue;
-		pin[i].used = pin[i].masked = true;
-		pin[i].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		return (int)(PIN_FIRST + i);
-	}
-	return -ENOSPC;
-}
-
-static void pin_free(struct msi_sink *s, unsigned p)
-{
-	(void)s;
-	close(pin[p - PIN_FIRST].fd);
-	pin[p - PIN_FIRST].used = false;
-}
-
-static int pin_fd(struct msi_sink *s, unsigned p)
-{
-	(void)s;
-	return pin[p - PIN_FIRST].fd;
-}
-
-static void pin_route(struct msi_sink *s, unsigned p, const struct msi_msg *m, bool masked)
-{
-	(void)s;
-	pin[p - PIN_FIRST].data = m->data;
-	pin[p - PIN_FIRST].masked = masked;
-}
-
-static bool pin_pending(struct msi_sink *s, unsigned p)
-{
-	(void)s;
-	(void)p;
-	return false;
-}
-
-static struct msi_sink_ops pin_ops; /* the rig's, and pins */
-
-/* Interrupts that have come by eventfd for @vector since the last look. */
-static unsigned irqfds(unsigned vector)
-{
-	uint64_t n, sum = 0;
-
-	for (unsigned i = 0; i < ARRAY_LEN(pin); i++)
-		if (pin[i].used && !pin[i].masked && pin[i].data == vector &&
-		    read(pin[i].fd, &n, sizeof(n)) == sizeof(n))
-			sum += n;
-	return (unsigned)sum;
-}
-
 /* --- a device, two queues of which are the kernel's ------------------------------------------- */
 
 struct env {
 	struct virtio_rig g;
+	struct msi_pins pins;
 	struct fake_virtio *f; /* echoes, too */
 	struct fake_vhost k;
 	struct vhost *vh;
@@ -133,15 +71,7 @@ static int up(void **state, enum vrig_kind kind, bool vsock)
 
 	the_env = e;
 	vrig_init(&e->g, kind);
-	if (kind == VRIG_PCI) {
-		pin_ops = *e->g.pci.msi.sink.ops;
-		pin_ops.pin_alloc = pin_alloc;
-		pin_ops.pin_free = pin_free;
-		pin_ops.trigger_fd = pin_fd;
-		pin_ops.route = pin_route;
-		pin_ops.pin_pending = pin_pending;
-		e->g.pci.msi.sink.ops = &pin_ops;
-	}
+	msi_pins_init(&e->pins, &e->g);
 	e->f = fake_virtio_create(e->g.gm, e->g.loop, true);
 	e->tap = open("/dev/null", O_RDWR | O_CLOEXEC);
 	e->inner = e->f->v.ops;
@@ -325,9 +255,9 @@ static void test_irqfd(void **state)
 	for (unsigned n = 0; n < 2; n++) {
 		unsigned sent = e->g.msi[1 + n];
 
-		irqfds(1 + n);
+		msi_pins_signals(&e->pins, 1 + n);
 		kernel_round(e, n, 0x1234 + n);
-		assert_int_equal(irqfds(1 + n), 1);
+		assert_int_equal(msi_pins_signals(&e->pins, 1 + n), 1);
 		assert_int_equal(e->g.msi[1 + n], sent); /* not through the loop */
 	}
 	own_round(e, 2, 5); /* what is not the kernel's is the device's */
@@ -343,18 +273,18 @@ static void test_irq_moves(void **state)
 
 	vrig_probe(&e->g, PLAIN);
 	kernel_round(e, 1, 1);
-	assert_true(irqfds(2) >= 1);
+	assert_true(msi_pins_signals(&e->pins, 2) >= 1);
 	vrig_write(&e->g, VRIG_QUEUE_SEL, 1);
 	pci_rig_store(&e->g.pci, e->g.mem + e->g.common + at, 2, 3);
-	assert_true(irqfds(3) >= 1); /* one to be sure */
+	assert_true(msi_pins_signals(&e->pins, 3) >= 1); /* one to be sure */
 	kernel_round(e, 1, 2);
-	assert_int_equal(irqfds(3), 1);
-	assert_int_equal(irqfds(2), 0);
+	assert_int_equal(msi_pins_signals(&e->pins, 3), 1);
+	assert_int_equal(msi_pins_signals(&e->pins, 2), 0);
 	pci_rig_store(&e->g.pci, e->g.mem + e->g.common + at, 2, VIRTIO_MSI_NO_VECTOR);
 	kernel_round(e, 1, 3);
-	assert_int_equal(irqfds(2) + irqfds(3), 0);
+	assert_int_equal(msi_pins_signals(&e->pins, 2) + msi_pins_signals(&e->pins, 3), 0);
 	pci_rig_store(&e->g.pci, e->g.mem + e->g.common + at, 2, 2);
-	irqfds(2);
+	msi_pins_signals(&e->pins, 2);
 
 	pci_rig_write(&e->g.pci, e->g.slot, cap + 2, 2, 0);
 	vrig_settle(&e->g);
@@ -364,9 +294,9 @@ static void test_irq_moves(void **state)
 	assert_int_equal(e->g.wire.rises, rises + 1);
 	assert_int_equal(vrig_take_isr(&e->g), VIRTIO_ISR_QUEUE);
 	pci_rig_write(&e->g.pci, e->g.slot, cap + 2, 2, 0x8000);
-	irqfds(2);
+	msi_pins_signals(&e->pins, 2);
 	kernel_round(e, 1, 5);
-	assert_int_equal(irqfds(2), 1);
+	assert_int_equal(msi_pins_signals(&e->pins, 2), 1);
 	assert_int_equal(e->g.wire.rises, rises + 1);
 }
 
