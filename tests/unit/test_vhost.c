@@ -217,8 +217,8 @@ static void test_hand_over(void **state)
 	assert_int_equal(e->k.regions, 3); /* there is a ROM */
 }
 
-/* Robustness row 10: a ring that is not in RAM never gets there. */
-static void test_row10_rings_outside_of_ram(void **state)
+/* A ring that is not in RAM never gets there. */
+static void test_rings_outside_of_ram(void **state)
 {
 	struct env *e = *state;
 	struct vring_addr bad[] = {
@@ -462,7 +462,7 @@ static void test_vsock(void **state)
 
 /* --- what goes wrong -------------------------------------------------------------------------- */
 
-/* Robustness row 25 and others: what the kernel finds wrong with a ring ends that ring. */
+/* What the kernel finds wrong with a ring ends that ring. */
 static void test_broken_ring(void **state)
 {
 	struct env *e = *state;
@@ -611,7 +611,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_offered),
 		CASE(test_hand_over),
-		CASE(test_row10_rings_outside_of_ram),
+		CASE(test_rings_outside_of_ram),
 		CASE(test_irqfd),
 		CASE(test_irq_moves),
 		CASE_ON(test_wire, up_intx),
