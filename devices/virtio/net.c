@@ -79,11 +79,14 @@ static void limit_init(struct net_limit *l, const struct virtio_net_params *p,
 
 void net_run(struct virtio_net *n)
 {
-	bool on = n->vdev.active && n->cable;
+	unsigned pairs = n->vdev.active && n->cable ? n->pairs : 0;
 
-	netdev_run(n->net, on ? n->pairs : 0, n->vdev.acked & NET_GUEST_OFFLOADS & ~n->refused);
+	/* The kernel is at work only in queues that the tap takes part with. */
+	net_vhost_stop(n, pairs);
+	netdev_run(n->net, pairs, n->vdev.acked & NET_GUEST_OFFLOADS & ~n->refused);
+	net_vhost_start(n, pairs);
 	/* Who has waited for readable() before may wait in vain now. */
-	for (unsigned i = 0; on && i < n->pairs; i++)
+	for (unsigned i = 0; i < pairs; i++)
 		virtio_ring(&n->vdev, net_rx_index(i));
 }
 
@@ -118,7 +121,7 @@ static void on_readable(void *opaque, unsigned q)
 {
 	struct virtio_net *n = opaque;
 
-	if (n->vdev.active && q < n->pairs)
+	if (n->vdev.active && q < n->pairs && !n->vhost)
 		net_rx_pump(n, q);
 }
 
@@ -129,7 +132,7 @@ static void on_writable(void *opaque, unsigned q)
 	if (q >= n->max_pairs)
 		return;
 	n->tx[q].stalled = false;
-	if (n->vdev.active)
+	if (n->vdev.active && !n->vhost)
 		net_tx_pump(n, q);
 }
 
@@ -285,7 +288,7 @@ static void net_kick(struct virtio_device *v, unsigned q)
 
 	if (q == ctrl && virtio_has(v, VIRTIO_NET_F_CTRL_VQ))
 		net_ctrl_pump(n, q);
-	else if (q >= 2 * n->max_pairs)
+	else if (q >= 2 * n->max_pairs || net_vhost_kick(n, q))
 		return;
 	else if (q % 2)
 		net_tx_pump(n, q / 2);
@@ -297,7 +300,9 @@ static void net_quiesce(struct virtio_device *v, unsigned q)
 {
 	struct virtio_net *n = to_net(v);
 
+	net_vhost_stop_queue(n, q);
 	if (q == VIRTIO_ALL_QUEUES) {
+		net_vhost_stop(n, 0);
 		netdev_run(n->net, 0, 0);
 		timer_cancel(&n->tx_limit.timer);
 		timer_cancel(&n->rx_limit.timer);
@@ -394,6 +399,7 @@ static void free_net(struct virtio_net *n)
 		free(n->rx[i].chain);
 		free(n->rx[i].spill);
 	}
+	net_vhost_close(n);
 	virtio_fini(&n->vdev);
 	free(n->rx);
 	free(n->tx);
@@ -502,6 +508,8 @@ int virtio_net_create(const struct virtio_net_params *p, struct virtio_net **ret
 		err_errno(errp, -r, "creating network card '%s'", p->id);
 	else
 		r = init_virtio(n, p, errp);
+	if (r >= 0)
+		r = net_vhost_open(n, p, errp);
 	if (r < 0) {
 		free_net(n);
 		return r;

@@ -27,6 +27,7 @@ struct virtio_net_params {
 	bool packed;
 	uint8_t mac[6];   /* the address until the driver sets another; unicast */
 	unsigned mtu;     /* what the driver is told (F_MTU), from 68 on; 0: nothing */
+	bool vhost;       /* the kernel moves the frames of a tap; no limits then */
 	bool link_down;   /* as after virtio_net_set_link(n, false) */
 	uint64_t bw, pps; /* bytes of frames, and frames, a second, each way; 0: no limit */
 };

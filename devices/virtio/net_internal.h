@@ -2,7 +2,7 @@
 /*
  * net_internal.h: what the files of virtio-net share: net.c (life, configuration, link), net_tx.c
  * (guest to host), net_rx.c (host to guest), net_filter.c (which frames the guest wants),
- * net_ctrl.c (the control queue).
+ * net_ctrl.c (the control queue), net_vhost.c (queues that the kernel serves).
  *
  * All of it runs on the device's loop, but for what is marked.
  */
@@ -12,6 +12,7 @@
 #include "devices/virtio/net.h"
 #include "net/netdev.h"
 #include "virtio/net_wire.h"
+#include "virtio/vhost.h"
 #include "virtio/virtio.h"
 #include "vmm/loop.h"
 #include "vmm/token_bucket.h"
@@ -148,6 +149,8 @@ struct virtio_net {
 	struct net_tx *tx; /* max_pairs of each */
 	struct net_rx *rx;
 	struct virtio_net_stats stats;
+	struct vhost **vhost;                 /* one for each pair; NULL: we do it ourselves */
+	uint32_t vhost_on;                    /* pairs that the kernel serves, a bit each */
 	struct vq_chain chain;                /* the one at work, of a transmit or control queue */
 	struct iovec tx_iov[VQ_MAX_SEGS + 1]; /* its header and its frame */
 
@@ -189,6 +192,19 @@ void net_rx_init(struct virtio_net *n, struct net_rx *rx, unsigned pair);
 void net_rx_pump(struct virtio_net *n, unsigned pair);
 /* Gives back the chains that wait, and forgets why they did. */
 void net_rx_drop(struct virtio_net *n, unsigned pair);
+
+/* net_vhost.c, all of which do nothing without vhost. Before the device is started: opens the
+ * kernel's side, and takes from what is offered what that cannot do. Closed by whoever frees @n. */
+int net_vhost_open(struct virtio_net *n, const struct virtio_net_params *p,
+		   struct error **errp) __must_check;
+void net_vhost_close(struct virtio_net *n);
+/* The kernel serves the first @pairs pairs; those from @first_pair on are ours again. */
+void net_vhost_start(struct virtio_net *n, unsigned pairs);
+void net_vhost_stop(struct virtio_net *n, unsigned first_pair);
+/* Is there nothing for us to do in queue @q? */
+bool net_vhost_kick(struct virtio_net *n, unsigned q);
+/* Queue @q alone, which is reset; a kick after it was set up anew gives it back. */
+void net_vhost_stop_queue(struct virtio_net *n, unsigned q);
 
 /* net_ctrl.c: carries out the commands there are in queue @q. */
 void net_ctrl_pump(struct virtio_net *n, unsigned q);

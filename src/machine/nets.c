@@ -39,6 +39,7 @@ static int create_net(struct machine *m, const struct net_config *c, const char 
 		.gm = m->gm,
 		.packed = m->config->board.packed,
 		.mtu = c->mtu,
+		.vhost = c->vhost,
 		.link_down = c->link_down,
 		.bw = c->bw,
 		.pps = c->pps,

@@ -228,3 +228,10 @@ void fake_netdev_set_link(struct fake_netdev *f, bool up)
 	f->link = up;
 	f->ev->link(f->opaque, up);
 }
+
+int fake_netdev_vhost_fd(const struct netdev *n, unsigned q)
+{
+	const struct fake_netdev *f = (const void *)n;
+
+	return f->vhost_fd ? f->vhost_fd[q] : -1;
+}

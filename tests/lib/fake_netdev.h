@@ -25,10 +25,11 @@ struct fake_netdev {
 	/* What the test may change. */
 	struct net_info info;
 	bool link;
-	unsigned takes;    /* packets until netdev_send() says -EAGAIN; UINT_MAX: all */
-	bool forget;       /* what is sent is not kept */
-	struct loop *loop; /* not NULL: all calls must come on it, if it runs */
-	bool *closed;      /* set by netdev_close(), if not NULL: the fake is gone then */
+	const int *vhost_fd; /* one for each pair; NULL: it has none */
+	unsigned takes;      /* packets until netdev_send() says -EAGAIN; UINT_MAX: all */
+	bool forget;         /* what is sent is not kept */
+	struct loop *loop;   /* not NULL: all calls must come on it, if it runs */
+	bool *closed;        /* set by netdev_close(), if not NULL: the fake is gone then */
 	void (*on_send)(struct fake_netdev *f); /* NULL: nothing */
 
 	/* What it may look at. */
@@ -73,5 +74,6 @@ void fake_netdev_run(struct netdev *n, unsigned pairs, uint64_t offloads);
 int fake_netdev_send(struct netdev *n, unsigned q, const struct iovec *iov, unsigned cnt);
 void fake_netdev_flush(struct netdev *n, unsigned q);
 ssize_t fake_netdev_recv(struct netdev *n, unsigned q, const struct iovec *iov, unsigned cnt);
+int fake_netdev_vhost_fd(const struct netdev *n, unsigned q);
 
 #endif

@@ -49,4 +49,9 @@ ssize_t netdev_recv(struct netdev *n, unsigned q, const struct iovec *iov, unsig
 	return fake_netdev_recv(n, q, iov, cnt);
 }
 
+int netdev_vhost_fd(const struct netdev *n, unsigned q)
+{
+	return fake_netdev_vhost_fd(n, q);
+}
+
 #endif
