@@ -80,11 +80,12 @@ static void limit_init(struct net_limit *l, const struct virtio_net_params *p,
 void net_run(struct virtio_net *n)
 {
 	unsigned pairs = n->vdev.active && n->cable ? n->pairs : 0;
+	unsigned kernels = n->up ? pairs : 0;
 
 	/* The kernel is at work only in queues that the tap takes part with. */
-	net_vhost_stop(n, pairs);
+	net_vhost_stop(n, kernels);
 	netdev_run(n->net, pairs, n->vdev.acked & NET_GUEST_OFFLOADS & ~n->refused);
-	net_vhost_start(n, pairs);
+	net_vhost_start(n, kernels);
 	/* Who has waited for readable() before may wait in vain now. */
 	for (unsigned i = 0; i < pairs; i++)
 		virtio_ring(&n->vdev, net_rx_index(i));
@@ -114,6 +115,8 @@ static void look_at_link(struct virtio_net *n)
 	/* Until the device runs a vCPU may be writing what virtio_has() reads. */
 	if (n->vdev.active && virtio_has(&n->vdev, VIRTIO_NET_F_STATUS))
 		virtio_config_changed(&n->vdev);
+	if (n->vhost)
+		net_run(n);
 	pump_all(n);
 }
 

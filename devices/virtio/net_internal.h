@@ -151,6 +151,7 @@ struct virtio_net {
 	struct virtio_net_stats stats;
 	struct vhost **vhost;                 /* one for each pair; NULL: we do it ourselves */
 	uint32_t vhost_on;                    /* pairs that the kernel serves, a bit each */
+	struct ev_timer vhost_timer;          /* it is asked once more */
 	struct vq_chain chain;                /* the one at work, of a transmit or control queue */
 	struct iovec tx_iov[VQ_MAX_SEGS + 1]; /* its header and its frame */
 
@@ -198,7 +199,8 @@ void net_rx_drop(struct virtio_net *n, unsigned pair);
 int net_vhost_open(struct virtio_net *n, const struct virtio_net_params *p,
 		   struct error **errp) __must_check;
 void net_vhost_close(struct virtio_net *n);
-/* The kernel serves the first @pairs pairs; those from @first_pair on are ours again. */
+/* The kernel serves the first @pairs pairs; those from @first_pair on are
+ * ours again. */
 void net_vhost_start(struct virtio_net *n, unsigned pairs);
 void net_vhost_stop(struct virtio_net *n, unsigned first_pair);
 /* Is there nothing for us to do in queue @q? */

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 
 #include "virtio/vhost_wire.h"
+#include "vmm/endian.h"
 #include "vmm/error.h"
 #include "vmm/guestmem.h"
 #include "vmm/log.h"
@@ -42,6 +43,7 @@ struct vhost_ring {
 	bool given;        /* the kernel knows its position */
 	bool served;       /* has a backend */
 	bool stuck;        /* the kernel would not let go of it */
+	bool resting;      /* the device's, since the kernel could not go on */
 	struct ev_fd call; /* the kernel interrupts through us */
 	struct ev_fd err;  /* it has found something wrong */
 };
@@ -54,7 +56,9 @@ struct vhost {
 	int tap;
 	unsigned first;
 	uint64_t features; /* the kernel's */
-	bool started;      /* between vhost_start(), which went well, and vhost_stop() */
+	bool started;      /* between vhost_start() and vhost_stop(), unless that needs a reset */
+	void (*failed)(void *opaque);
+	void *opaque;
 	struct vhost_ring ring[RINGS];
 };
 
@@ -170,28 +174,6 @@ static void give_up(struct vhost *v, const char *what, int err)
 }
 
 /*
- * What the driver has done, or lost memory. The kernel would go on with the next chain; a ring that
- * is broken stays so.
- */
-static void on_err(struct ev_fd *e, uint32_t revents)
-{
-	struct vhost_ring *r = container_of(e, struct vhost_ring, err);
-	struct vhost *v = r->v;
-
-	(void)revents;
-	if (!r->served)
-		return;
-	log_guest(&v->vdev->dev,
-		  "queue %u: %s finds its ring broken; it rests until the driver resets it",
-		  r->loan.q, v->traits->path);
-	v->traits->serve(v, r, false);
-	for (unsigned i = 0; i < RINGS; i++)
-		if (v->traits->together || &v->ring[i] == r)
-			v->ring[i].served = false;
-	virtio_needs_reset(v->vdev);
-}
-
-/*
  * Signals that went to the eventfd of before may be lost with it (a vector that the driver has
  * taken away): one interrupt too many is harmless.
  */
@@ -290,6 +272,18 @@ static int ring_serve(struct vhost_ring *r)
 	return 0;
 }
 
+/*
+ * The first chain that is not used, if the ring says something possible: vhost-net forgets those
+ * that it has taken and could not send (vhost_tx_batch()). Done again they are complete.
+ */
+static uint16_t unused_from(const struct virtq_host *h, uint16_t avail)
+{
+	const uint16_t *idx = (const uint16_t *)h->device + 1;
+	uint16_t used = le16toh(__atomic_load_n(idx, __ATOMIC_RELAXED));
+
+	return (uint16_t)(avail - used) <= h->size ? used : avail;
+}
+
 /* Once the kernel serves it no more. A ring that it never had is where it was. */
 static void ring_back(struct vhost_ring *r)
 {
@@ -309,7 +303,7 @@ static void ring_back(struct vhost_ring *r)
 	loop_del(&r->call);
 	loop_del(&r->err);
 	r->lent = false;
-	virtio_reclaim(&r->loan, (uint16_t)s.num);
+	virtio_reclaim(&r->loan, unused_from(&r->loan.ring, (uint16_t)s.num));
 }
 
 static void ring_stop(struct vhost_ring *r)
@@ -359,6 +353,51 @@ static int start_both(struct vhost *v)
 	return err < 0 ? err : ring_serve(&v->ring[0]);
 }
 
+/* What there was to start or to go on with was not possible. */
+static void cannot(struct vhost *v, const char *what, int err)
+{
+	stop_both(v);
+	if (!v->failed) {
+		v->started = false;
+		give_up(v, what, err);
+		return;
+	}
+	log_guest(&v->vdev->dev, "%s %s: %s; the device does it itself, and tries again",
+		  v->traits->path, what, strerror(-err));
+	for (unsigned i = 0; i < RINGS; i++)
+		v->ring[i].resting = true;
+	v->failed(v->opaque);
+}
+
+/*
+ * What the driver has done, memory that was lost, or a tap that was removed: then frames that were
+ * taken are never used. A device that can judge by itself gets the queue back, from the first chain
+ * that is not used on. For others the ring is broken, and stays so.
+ */
+static void on_err(struct ev_fd *e, uint32_t revents)
+{
+	struct vhost_ring *r = container_of(e, struct vhost_ring, err);
+	struct vhost *v = r->v;
+
+	(void)revents;
+	if (!r->served)
+		return;
+	if (v->failed && !v->traits->together) {
+		ring_stop(r);
+		r->resting = true;
+		v->failed(v->opaque);
+		return;
+	}
+	log_guest(&v->vdev->dev,
+		  "queue %u: %s finds its ring broken; it rests until the driver resets it",
+		  r->loan.q, v->traits->path);
+	v->traits->serve(v, r, false);
+	for (unsigned i = 0; i < RINGS; i++)
+		if (v->traits->together || &v->ring[i] == r)
+			v->ring[i].served = false;
+	virtio_needs_reset(v->vdev);
+}
+
 /* Whatever can be started is, and is not yet. */
 static int start_rings(struct vhost *v)
 {
@@ -367,7 +406,7 @@ static int start_rings(struct vhost *v)
 	if (v->traits->together)
 		return v->ring[0].lent ? 0 : start_both(v);
 	for (unsigned i = 0; i < RINGS && err >= 0; i++)
-		if (is_enabled(v, i) && !v->ring[i].lent)
+		if (is_enabled(v, i) && !v->ring[i].lent && !v->ring[i].resting)
 			err = ring_start(&v->ring[i]);
 	return err;
 }
@@ -403,32 +442,44 @@ void vhost_start(struct vhost *v, int tap)
 		err = set_memory(v);
 	if (err >= 0)
 		err = start_rings(v);
-	v->started = err >= 0;
-	if (err >= 0)
+	v->started = true;
+	if (err < 0)
+		cannot(v, "does not take the queues", err);
+}
+
+void vhost_resume(struct vhost *v)
+{
+	int err;
+
+	if (!v->started)
 		return;
-	stop_both(v);
-	give_up(v, "does not take the queues", err);
+	for (unsigned i = 0; i < RINGS; i++)
+		v->ring[i].resting = false;
+	err = start_rings(v);
+	if (err < 0)
+		cannot(v, "does not take the queues", err);
 }
 
 bool vhost_kick(struct vhost *v, unsigned q)
 {
+	unsigned i = q - v->first;
 	int err;
 
-	if (q < v->first || q - v->first >= RINGS)
+	if (q < v->first || i >= RINGS || v->ring[i].resting)
 		return false;
 	if (!v->started)
 		return true;
 	err = start_rings(v);
-	if (err < 0) {
-		v->started = false;
-		stop_both(v);
-		give_up(v, "does not take a queue", err);
-	}
-	return true;
+	if (err < 0)
+		cannot(v, "does not take a queue", err);
+	return !v->ring[i].resting;
 }
 
 void vhost_stop(struct vhost *v, unsigned q)
 {
+	for (unsigned i = 0; i < RINGS; i++)
+		if (q == VIRTIO_ALL_QUEUES || q == v->first + i)
+			v->ring[i].resting = false;
 	if (q == VIRTIO_ALL_QUEUES) {
 		stop_both(v);
 		v->started = false;
@@ -532,6 +583,8 @@ int vhost_open(const struct vhost_config *c, struct vhost **ret, struct error **
 	v->traits = &kinds[c->kind];
 	v->vdev = c->vdev;
 	v->first = c->first;
+	v->failed = c->failed;
+	v->opaque = c->opaque;
 	for (unsigned i = 0; i < RINGS; i++)
 		v->ring[i].call.fd = v->ring[i].err.fd = -1;
 	v->fd = v->kernel->open(v->kernel, v->traits->path);

@@ -19,7 +19,8 @@
  *
  * What the kernel is given has been checked by virtq_enable(): rings in RAM, aligned, of a legal
  * size. Buffers it finds by a table of guest memory, in which there is nothing else. A ring that it
- * refuses is like one that we refuse: it rests, the device needs a reset, and one line says so.
+ * refuses is like one that we refuse: it rests, the device needs a reset, and one line says so; or
+ * the device looks at it itself, see failed().
  *
  * Split rings only. Queues come back where they were when the device is quiesced, so that a pause,
  * a snapshot, a reset find them as any other.
@@ -52,9 +53,18 @@ struct vhost_kernel {
 
 struct vhost_config {
 	enum vhost_kind kind;
-	struct virtio_device *vdev;        /* initialized, not started */
-	unsigned first;                    /* its queues @first and @first + 1 */
-	uint64_t cid;                      /* vsock: the guest's */
+	struct virtio_device *vdev; /* initialized, not started */
+	unsigned first;             /* its queues @first and @first + 1 */
+	uint64_t cid;               /* vsock: the guest's */
+	/*
+	 * For a device that can serve network queues itself: the kernel could not go on with one or
+	 * both, or did not take them. Nothing of it is lost: they are the device's, which hears of
+	 * their kicks, and whose own look at a ring says whether it is the driver's fault; until
+	 * vhost_resume(), not to be called at once. On the loop, maybe from inside vhost_start()
+	 * and vhost_kick(). NULL: the device needs a reset then.
+	 */
+	void (*failed)(void *opaque);
+	void *opaque;
 	const struct vhost_kernel *kernel; /* NULL: the host's; else outlives the vhost */
 };
 
@@ -71,9 +81,11 @@ struct vhost *vhost_close(struct vhost *v);
 /*
  * Both queues, or those that the driver has enabled, are the kernel's. @tap: the descriptor that
  * vhost-net moves packets to and from, borrowed until vhost_stop() (netdev_vhost_fd()); vsock: -1.
- * What the kernel refuses is logged, and the device needs a reset.
+ * What the kernel refuses is logged; then failed() comes, or the device needs a reset.
  */
 void vhost_start(struct vhost *v, int tap);
+/* After failed(): once more. No chain of its queues is outstanding. */
+void vhost_resume(struct vhost *v);
 /*
  * For the device's kick(): is @q a queue of @v, which the device itself does not serve? One that
  * the driver has enabled since (a queue that was reset) is the kernel's from now on.
