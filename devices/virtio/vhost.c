@@ -57,6 +57,7 @@ struct vhost {
 	unsigned first;
 	uint64_t features; /* the kernel's */
 	bool started;      /* between vhost_start() and vhost_stop(), unless that needs a reset */
+	bool told;         /* the kernel knows features and memory */
 	void (*failed)(void *opaque);
 	void *opaque;
 	struct vhost_ring ring[RINGS];
@@ -432,32 +433,36 @@ static int set_memory(const struct vhost *v)
 	return call(v, VHOST_SET_MEM_TABLE, &u);
 }
 
-void vhost_start(struct vhost *v, int tap)
+/* All that the kernel must know for this driver, and its rings. */
+static void start(struct vhost *v)
 {
 	uint64_t acked = v->vdev->acked & v->features & v->traits->features;
-	int err = call(v, VHOST_SET_FEATURES, &acked);
+	int err = v->told ? 0 : call(v, VHOST_SET_FEATURES, &acked);
 
-	v->tap = tap;
-	if (err >= 0)
+	if (err >= 0 && !v->told)
 		err = set_memory(v);
+	v->told = err >= 0;
 	if (err >= 0)
 		err = start_rings(v);
-	v->started = true;
 	if (err < 0)
 		cannot(v, "does not take the queues", err);
 }
 
+void vhost_start(struct vhost *v, int tap)
+{
+	v->tap = tap;
+	v->told = false;
+	v->started = true;
+	start(v);
+}
+
 void vhost_resume(struct vhost *v)
 {
-	int err;
-
 	if (!v->started)
 		return;
 	for (unsigned i = 0; i < RINGS; i++)
 		v->ring[i].resting = false;
-	err = start_rings(v);
-	if (err < 0)
-		cannot(v, "does not take the queues", err);
+	start(v);
 }
 
 bool vhost_kick(struct vhost *v, unsigned q)

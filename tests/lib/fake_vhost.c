@@ -316,6 +316,23 @@ unsigned fake_vhost_run(struct fake_vhost *f)
 	return n;
 }
 
+unsigned fake_vhost_lose(struct fake_vhost *f, unsigned i)
+{
+	struct fake_vhost_ring *r = &f->ring[i];
+	unsigned n = 0;
+
+	mutex_lock(&f->lock);
+	if (serves(f, r)) {
+		uint16_t seen = load(r->addr.avail_user_addr + 2);
+
+		n = (uint16_t)(seen - r->avail);
+		r->avail = seen;
+		signal_fd(r->err);
+	}
+	mutex_unlock(&f->lock);
+	return n;
+}
+
 struct fake_vhost_ring fake_vhost_ring(struct fake_vhost *f, unsigned i)
 {
 	struct fake_vhost_ring r;

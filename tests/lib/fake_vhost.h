@@ -52,6 +52,9 @@ void fake_vhost_fini(struct fake_vhost *f);
 /* Does what the worker would: chains used. Rings that are not served, or were never kicked, are
  * not looked at. */
 unsigned fake_vhost_run(struct fake_vhost *f);
+/* As vhost_tx_batch() of Linux without its interface: takes what there is in ring @i, forgets it,
+ * and signals an error. Chains lost. */
+unsigned fake_vhost_lose(struct fake_vhost *f, unsigned i);
 /* A copy of ring @i, and how many rings are served. */
 struct fake_vhost_ring fake_vhost_ring(struct fake_vhost *f, unsigned i);
 unsigned fake_vhost_served(struct fake_vhost *f);

@@ -26,7 +26,8 @@ struct env {
 	struct fake_vhost k;
 	struct vhost *vh;
 	int tap;
-	_Atomic bool own; /* the device serves all its queues itself */
+	_Atomic unsigned failed; /* calls */
+	_Atomic bool own;        /* the device serves all its queues itself */
 	const struct virtio_ops *inner;
 	struct virtio_ops ops;
 };
@@ -63,7 +64,19 @@ static struct vhost_config config_of(struct env *e)
 				      .kernel = &e->k.kernel };
 }
 
-static int up(void **state, enum vrig_kind kind, bool vsock)
+static void on_failed(void *opaque)
+{
+	struct env *e = opaque;
+
+	e->failed++;
+}
+
+static void resume(void *arg)
+{
+	vhost_resume(arg);
+}
+
+static int up_as(void **state, enum vrig_kind kind, bool vsock, bool able)
 {
 	struct env *e = calloc(1, sizeof(*e));
 	struct error *err = NULL;
@@ -82,12 +95,25 @@ static int up(void **state, enum vrig_kind kind, bool vsock)
 	e->f->v.ops = &e->ops;
 	fake_vhost_init(&e->k, vsock);
 	c = config_of(e);
+	c.failed = able ? on_failed : NULL;
+	c.opaque = e;
 	if (vhost_open(&c, &e->vh, &err) < 0)
 		assert_no_error(err);
 	vrig_plug(&e->g, &e->f->v);
 	vrig_start(&e->g);
 	*state = e;
 	return 0;
+}
+
+static int up(void **state, enum vrig_kind kind, bool vsock)
+{
+	return up_as(state, kind, vsock, false);
+}
+
+/* Of a device that can serve its queues itself. */
+static int up_able(void **state)
+{
+	return up_as(state, VRIG_PCI, false, true);
 }
 
 static int up_pci(void **state)
@@ -519,6 +545,80 @@ static void test_failing_calls(void **state)
 	kernel_round(e, 0, n);
 }
 
+/* Robustness row 50: the kernel forgets chains, as when a tap is removed. The device does them, and
+ * all that comes until the kernel gets the queue again. */
+static void test_row50_given_up(void **state)
+{
+	struct env *e = *state;
+	gpa_t out[4];
+
+	vrig_probe(&e->g, PLAIN);
+	for (unsigned round = 0; round < 4; round++) {
+		kernel_round(e, 1, round);
+		for (unsigned i = 0; i < ARRAY_LEN(out); i++)
+			out[i] = vrig_add(&e->g, 1, round * 10 + i);
+		gd_kick(&e->g.q[1]);
+		assert_int_equal(fake_vhost_lose(&e->k, 1), ARRAY_LEN(out));
+		for (unsigned i = 0; i < ARRAY_LEN(out); i++)
+			vrig_expect(&e->g, 1, out[i], round * 10 + i);
+		assert_int_equal(e->failed, round + 1);
+		assert_int_equal(fake_vhost_served(&e->k), 1);
+		own_round(e, 1, 77);
+		kernel_round(e, 0, round); /* the other one never was away */
+		virtio_run_on_loop(&e->f->v, resume, e->vh);
+		assert_int_equal(fake_vhost_served(&e->k), 2);
+	}
+	assert_false(needs_reset(e));
+	kernel_round(e, 1, 99);
+}
+
+/* The device's own look finds that the driver is to blame. */
+static void test_given_up_for_good(void **state)
+{
+	struct env *e = *state;
+
+	vrig_probe(&e->g, PLAIN);
+	kernel_round(e, 1, 1);
+	vrig_settle(&e->g);
+	gd_set_avail(&e->g.q[1], 1, 0x7777);
+	gd_set_avail_idx(&e->g.q[1], 2);
+	fake_vhost_run(&e->k);
+	assert_true(EVENTUALLY(5000, needs_reset(e)));
+	virtio_run_on_loop(&e->f->v, resume, e->vh);
+	assert_int_equal(fake_vhost_served(&e->k), 1);
+	vrig_reset(&e->g);
+	vrig_probe(&e->g, PLAIN);
+	kernel_round(e, 1, 2);
+}
+
+/* Whatever the kernel refuses, the device does itself, and later gives it away. */
+static void test_failing_calls_of_no_matter(void **state)
+{
+	struct env *e = *state;
+	unsigned n;
+
+	for (n = 1; n < 100; n++) {
+		vrig_reset(&e->g);
+		e->k.failed = false;
+		e->k.fail_at = n;
+		e->k.fail_err = -ENOMEM;
+		vrig_probe(&e->g, PLAIN);
+		vrig_settle(&e->g);
+		e->k.fail_at = 0;
+		if (!e->k.failed)
+			break;
+		assert_false(needs_reset(e));
+		assert_int_equal(fake_vhost_served(&e->k), 0);
+		own_round(e, 0, n);
+		own_round(e, 1, n);
+		virtio_run_on_loop(&e->f->v, resume, e->vh);
+		assert_int_equal(fake_vhost_served(&e->k), 2);
+		kernel_round(e, 0, n);
+		kernel_round(e, 1, n);
+	}
+	assert_true(n > 15 && n < 100);
+}
+
 /* It does not even let go. */
 static void test_failing_stop(void **state)
 {
@@ -628,6 +728,9 @@ int main(void)
 		CASE_ON(test_broken_ring, up_mmio),
 		CASE(test_failing_calls),
 		CASE_ON(test_failing_calls, up_vsock),
+		CASE_ON(test_row50_given_up, up_able),
+		CASE_ON(test_given_up_for_good, up_able),
+		CASE_ON(test_failing_calls_of_no_matter, up_able),
 		CASE(test_failing_stop),
 		CASE(test_open_errors),
 		CASE(test_poor_kernel),
