@@ -12,6 +12,7 @@ struct error;
 struct guest_mem;
 struct loop;
 struct netdev;
+struct vhost_kernel;
 struct virtio_device;
 struct virtio_net;
 
@@ -25,10 +26,11 @@ struct virtio_net_params {
 	 * pairs there are, 1 to NET_QUEUES_MAX, and which offloads. */
 	struct netdev *net;
 	bool packed;
-	uint8_t mac[6];   /* the address until the driver sets another; unicast */
-	unsigned mtu;     /* what the driver is told (F_MTU), from 68 on; 0: nothing */
-	bool vhost;       /* the kernel moves the frames of a tap; no limits then */
-	bool link_down;   /* as after virtio_net_set_link(n, false) */
+	uint8_t mac[6]; /* the address until the driver sets another; unicast */
+	unsigned mtu;   /* what the driver is told (F_MTU), from 68 on; 0: nothing */
+	bool vhost;     /* the kernel moves the frames of a tap; no limits then */
+	const struct vhost_kernel *kernel; /* NULL: the host's */
+	bool link_down;                    /* as after virtio_net_set_link(n, false) */
 	uint64_t bw, pps; /* bytes of frames, and frames, a second, each way; 0: no limit */
 };
 

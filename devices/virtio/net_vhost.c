@@ -63,6 +63,7 @@ int net_vhost_open(struct virtio_net *n, const struct virtio_net_params *p, stru
 		struct vhost_config c = { .kind = VHOST_KIND_NET,
 					  .vdev = &n->vdev,
 					  .first = net_rx_index(i),
+					  .kernel = p->kernel,
 					  .failed = on_failed,
 					  .opaque = n };
 		int r = vhost_open(&c, &n->vhost[i], errp);

@@ -280,7 +280,7 @@ static unsigned run_ring(struct fake_vhost *f, struct fake_vhost_ring *r)
 
 	for (; r->avail != seen; n++) {
 		uint16_t head = load(r->addr.avail_user_addr + 4 + r->avail % r->num * 2);
-		int len = echo(f, r, head);
+		int len = f->sink ? 0 : echo(f, r, head);
 		uint32_t elem[2] = { head, (uint32_t)len };
 
 		if (len < 0) {
@@ -305,7 +305,7 @@ unsigned fake_vhost_run(struct fake_vhost *f)
 	unsigned n = 0;
 
 	mutex_lock(&f->lock);
-	for (unsigned i = 0; i < FAKE_VHOST_RINGS; i++) {
+	for (unsigned i = f->sink; i < FAKE_VHOST_RINGS; i++) {
 		struct fake_vhost_ring *r = &f->ring[i];
 		struct pollfd p = { .fd = r->kick, .events = POLLIN };
 

@@ -29,6 +29,7 @@ struct fake_vhost {
 	struct vhost_kernel kernel;
 	/* what the test says */
 	bool vsock;
+	bool sink; /* uses whatever there is in ring 1, and nothing of ring 0: a network */
 	uint64_t features;
 	int open_err;     /* -errno: open() fails */
 	unsigned fail_at; /* this ioctl from now on, counted from 1, fails with fail_err; 0: none */

@@ -14,6 +14,8 @@ void ng_create(struct net_guest *g, const struct ng_config *c)
 				       .mtu = c->mtu,
 				       .bw = c->bw,
 				       .pps = c->pps,
+				       .vhost = c->kernel,
+				       .kernel = c->kernel,
 				       .link_down = c->link_down };
 	struct error *e = NULL;
 
@@ -21,6 +23,7 @@ void ng_create(struct net_guest *g, const struct ng_config *c)
 	vr_init(&g->r);
 	g->net = fake_netdev_new(c->offloads, c->pairs ? c->pairs : 1);
 	g->net->info.mtu = c->host_mtu;
+	g->net->vhost_fd = c->vhost_fd;
 	g->net->loop = g->r.loop;
 	g->net->closed = &g->net_closed;
 	p.gm = g->r.gm;

@@ -41,6 +41,9 @@ struct ng_config {
 	unsigned mtu, host_mtu;
 	uint64_t bw, pps;
 	bool link_down;
+	/* Not NULL: the kernel serves the queues, and these are the tap's descriptors. */
+	const struct vhost_kernel *kernel;
+	const int *vhost_fd;
 };
 
 /* A buffer for packets. */
