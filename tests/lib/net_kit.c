@@ -67,31 +67,23 @@ static void on_link(void *opaque, bool up)
 	k->links++;
 }
 
-void net_kit_adopt(struct net_kit *k, struct netdev *n)
-{
-	static const struct net_events events = { on_readable, on_writable, on_link };
-
-	k->greedy = true;
-	k->n = n;
-	netdev_set_events(n, &events, k);
-	k->up = netdev_link(n);
-}
-
 int net_kit_open(struct net_kit *k, const struct net_config *c, struct error **errp)
 {
-	struct netdev *n = NULL;
+	static const struct net_events events = { on_readable, on_writable, on_link };
 	int r;
 
 	memset(k, 0, sizeof(*k));
+	k->greedy = true;
 	k->loop = loop_create("net", NULL);
 	assert_non_null(k->loop);
-	r = netdev_open(c, "vm", k->loop, &n, errp);
+	r = netdev_open(c, "vm", k->loop, &k->n, errp);
 	if (r < 0) {
-		assert_null(n);
+		assert_null(k->n);
 		k->loop = loop_destroy(k->loop);
 		return r;
 	}
-	net_kit_adopt(k, n);
+	netdev_set_events(k->n, &events, k);
+	k->up = netdev_link(k->n);
 	return 0;
 }
 

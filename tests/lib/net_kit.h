@@ -27,8 +27,6 @@ struct net_kit {
 
 /* Opens and does not run it yet. NULL-safe close. */
 int net_kit_open(struct net_kit *k, const struct net_config *c, struct error **errp);
-/* Instead of opening: with k->loop set, for a netdev that the test has made. */
-void net_kit_adopt(struct net_kit *k, struct netdev *n);
 void net_kit_close(struct net_kit *k);
 void net_kit_run(struct net_kit *k, unsigned pairs, uint64_t offloads);
 /* Takes all there is; packets of KIT_ETHERTYPE taken. */
