@@ -59,6 +59,7 @@ struct lan {
 	uint64_t there;        /* peers, by bit: connected, */
 	uint64_t filled;       /* may have packets for us, */
 	uint64_t unsent;       /* have been given some since the last flush */
+	bool rx_wait;          /* the device has been told -EAGAIN */
 	unsigned turn, turns;  /* who is read from, how many packets so far */
 	struct mac_table macs;
 	struct peer peers[PEERS];
@@ -92,6 +93,14 @@ static void in_ns(struct ev_timer *t, uint64_t ns)
 	timer_arm(t, vclock_now(t->clock) + ns);
 }
 
+static void tell_readable(struct lan *l)
+{
+	if (!l->rx_wait)
+		return;
+	l->rx_wait = false;
+	netdev_readable(&l->n, 0);
+}
+
 /* --- members ---------------------------------------------------------------------------------- */
 
 static void on_readable(struct wire *w)
@@ -99,7 +108,7 @@ static void on_readable(struct wire *w)
 	struct peer *p = container_of(w, struct peer, wire);
 
 	p->lan->filled |= bit_of(p);
-	netdev_readable(&p->lan->n, 0);
+	tell_readable(p->lan);
 }
 
 /* What there was no room for has been dropped. */
@@ -398,12 +407,13 @@ static ssize_t lan_recv(struct netdev *n, unsigned q, const struct iovec *iov, u
 			r = 0;
 		}
 	}
+	l->rx_wait = !r;
 	return r ? r : -EAGAIN;
 }
 
 static void on_begin(struct ev_timer *t)
 {
-	netdev_readable(&container_of(t, struct lan, begin)->n, 0);
+	tell_readable(container_of(t, struct lan, begin));
 }
 
 static void lan_run(struct netdev *n, unsigned pairs, uint64_t offloads)
@@ -412,6 +422,7 @@ static void lan_run(struct netdev *n, unsigned pairs, uint64_t offloads)
 
 	l->offloads = offloads;
 	l->segmenting = false;
+	l->rx_wait = pairs > 0;
 	if (pairs)
 		in_ns(&l->begin, 0);
 }
