@@ -265,10 +265,18 @@ K       := $(B)/kernel
 $(K)/release: scripts/kernel.sh
 	$(Q)scripts/kernel.sh $(B) >/dev/null && touch $@
 
+# Modules of the lab host for networks of guests, in the order in which they load.
+HOST_NET := drivers/net/tun drivers/net/tap drivers/vhost/vhost_iotlb drivers/vhost/vhost drivers/vhost/vhost_net drivers/net/dummy
 # What every lab starts from. The trapeze binary is not in it: it goes in with each run.
 LAB     := $(B)/lab
-$(LAB)/host.cpio: $(K)/release tests/lab/init scripts/mkinitrd.sh Makefile
-	$(Q)scripts/mkinitrd.sh $@ tests/lab/init \
+# The lab host's own network tools, with the shared libraries they want.
+HOST_TOOLS := iperf3 ip passt
+WITH_LIBS = $$(for p in $(1); do f=$$(PATH=$$PATH:/usr/sbin:/sbin command -v $$p) || { echo "no '$$p': make deps" >&2; exit 1; }; \
+		printf '%s ' /bin/$$p=$$f; ldd $$f | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1=\1/p'; done)
+$(LAB)/host.cpio: $(K)/release tests/lab/init $(LAB)/netload scripts/mkinitrd.sh Makefile
+	$(Q)mkdir -p $(@D) && { tools="$(call WITH_LIBS,$(HOST_TOOLS))"; } && scripts/mkinitrd.sh --bare $@.tools /bin/netload=$(LAB)/netload $$tools
+	$(Q)scripts/mkinitrd.sh $@.tmp2 tests/lab/init \
+		$(foreach m,$(HOST_NET),/modules/$(notdir $m).ko=$(K)/modules/$m.ko) \
 		/modules/libnvdimm.ko=$(K)/modules/drivers/nvdimm/libnvdimm.ko \
 		/modules/brd.ko=$(K)/modules/drivers/block/brd.ko \
 		/modules/nfit.ko=$(K)/modules/drivers/acpi/nfit/nfit.ko \
@@ -277,12 +285,15 @@ $(LAB)/host.cpio: $(K)/release tests/lab/init scripts/mkinitrd.sh Makefile
 		/modules/irqbypass.ko=$(K)/modules/virt/lib/irqbypass.ko \
 		/modules/kvm.ko=$(K)/modules/arch/x86/kvm/kvm.ko \
 		/modules/kvm-amd.ko=$(K)/modules/arch/x86/kvm/kvm-amd.ko
+	$(Q)cat $@.tmp2 $@.tools >$@.tmp && rm -f $@.tmp2 $@.tools && mv $@.tmp $@
 $(LAB)/vmlinux: $(K)/release scripts/extract-vmlinux.sh
 	$(Q)mkdir -p $(@D) && scripts/extract-vmlinux.sh $(K)/vmlinuz $@
 $(LAB)/guestctl: tests/lab/guestctl.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -o $@ $<
 $(LAB)/sockctl: tests/lab/sockctl.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -o $@ $<
+$(LAB)/netload: tests/lab/netload.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -static -s -o $@ $<
 $(LAB)/tsckhz: tests/lab/tsckhz.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
 GUEST_DO := $(wildcard tests/lab/do/*)
@@ -305,11 +316,19 @@ DISK_MODULES := drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/
 $(LAB)/initrd.disk: $(LAB)/initrd $(LAB)/sockctl Makefile
 	$(Q)scripts/mkinitrd.sh --bare $@.modules /bin/sockctl=$(LAB)/sockctl $(foreach m,$(DISK_MODULES),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd $@.modules >$@.tmp && rm -f $@.modules && mv $@.tmp $@
+# And with networks: their drivers, iperf3, and the tests of tests/lab/net.
+GUEST_NET := net/core/failover drivers/net/net_failover drivers/net/virtio_net
+$(LAB)/initrd.net: $(LAB)/initrd.disk $(LAB)/netload $(wildcard tests/lab/net/*) Makefile
+	$(Q){ tools="$(call WITH_LIBS,iperf3)"; } && scripts/mkinitrd.sh --bare $@.more $$tools /bin/netload=$(LAB)/netload \
+		$(foreach t,$(wildcard tests/lab/net/*),/net/$(notdir $t)=$t) \
+		$(foreach m,$(GUEST_NET),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
+	$(Q)cat $(LAB)/initrd.disk $@.more >$@.tmp && rm -f $@.more && mv $@.tmp $@
 $(LAB)/store.img: scripts/mkdisk.sh $(wildcard tests/lab/disk/*)
 	$(Q)CC='$(CC)' scripts/mkdisk.sh $(LAB) >$(LAB)/mkdisk.log 2>&1 || { cat $(LAB)/mkdisk.log; exit 1; }
-$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(LAB)/sockctl $(FIRMWARE)
+$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(LAB)/initrd.net $(LAB)/sockctl $(FIRMWARE)
 	$(Q)scripts/mkinitrd.sh --bare $@ /guest/sockctl=$(LAB)/sockctl /guest/bzImage=$(K)/vmlinuz /guest/vmlinux=$(LAB)/vmlinux \
-		/guest/initrd=$(LAB)/initrd /guest/initrd.disk=$(LAB)/initrd.disk $(foreach f,$(FIRMWARE),/guest/$(notdir $f)=$f)
+		/guest/initrd=$(LAB)/initrd /guest/initrd.disk=$(LAB)/initrd.disk /guest/initrd.net=$(LAB)/initrd.net \
+		$(foreach f,$(FIRMWARE),/guest/$(notdir $f)=$f)
 $(LAB)/peer.cpio: scripts/mkpeer.sh
 	$(Q)scripts/mkpeer.sh $@
 

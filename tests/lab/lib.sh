@@ -6,6 +6,7 @@
 # After run_guest: $status is the exit status, $console and $messages are files.
 n=0
 console=$DIR/console messages=$DIR/messages status=none
+input=/dev/null
 V=/trapeze
 BZIMAGE=/guest/bzImage VMLINUX=/guest/vmlinux INITRD=/guest/initrd
 QUIET="console=ttyS0 quiet"
@@ -140,11 +141,87 @@ expect_trimmed() { # IMAGE BEFORE
 	[ $((now - $2)) -lt 6000 ] || fail "after 12 MiB were written and discarded, the image grew from $2 to $now KiB"
 }
 
+# own_network: the case goes on in a network of its own, that nobody else sees and that goes with it. In
+# front of anything else. Its servers, where packets of all guests arrive: iperf3 on port 5201, netload
+# on 7100, and what comes to port 7200 goes back when it has come whole.
+own_network() {
+	[ -z "${OWN_NETWORK:-}" ] || {
+		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+		/bin/ip link set lo up
+		return
+	}
+	until mkdir /tmp/net.lock 2>/dev/null; do usleep 10000; done
+	for m in tun tap vhost_iotlb vhost vhost_net dummy; do
+		grep -q "^$m " /proc/modules || insmod /modules/$m.ko || fail "the lab has no module $m"
+	done
+	rmdir /tmp/net.lock
+	OWN_NETWORK=1 exec unshare -n sh -c '. /lib.sh; . "/cases/$CASE.sh"; finish'
+}
+servers() {
+	iperf3 -s -D -I "$DIR/iperf.pid"
+	netload serve tcp:*:7100 udp:*:7100 >/dev/null 2>&1 &
+	# The connection ends when its input does, so that the echo waits for the whole.
+	while :; do nc -l -p 7200 -e sh -c "cat >$DIR/echo; cat $DIR/echo"; done >/dev/null 2>&1 &
+}
+# new_tap NAME ADDRESS/LEN [multi_queue]: a tap that stays, with the host's address on it.
+new_tap() {
+	local name=$1 address=$2
+	shift 2
+	# By its path: the shell's own "ip" knows no taps.
+	/bin/ip tuntap add "$name" mode tap vnet_hdr "$@" || fail "no tap '$name'"
+	/bin/ip addr add "$address" dev "$name"
+	/bin/ip link set "$name" up
+}
+# net_guest TESTS [WORD=VALUE...] -- ARGS...: runs a guest with networks that does TESTS of tests/lab/net,
+# A,B, with the words as environment (addr, peer are the usual ones). All must say that they went well.
+# start_net_guest: the same in the background, see start_guest; its console hears what tell says.
+net_line() {
+	line="$QUIET do=net tests=$1"
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		line="$line $1"
+		shift
+	done
+	# The usual address of the one guest there is, and of the host.
+	case $line in *' addr='*) ;; *) line="$line addr=10.0.2.15/24" ;; esac
+	case $line in *' peer='*) ;; *) line="$line peer=10.0.2.2" ;; esac
+}
+net_said() { # TESTS
+	local t
+	for t in $(echo "$1" | tr , ' '); do expect_console "^guest: $t ok"; done
+	expect_no_console '^guest: (BAD|cannot|.* FAILED)|virtio.*(error|fail)|NETDEV WATCHDOG|TX timeout'
+	expect_clean_boot
+}
+net_guest() {
+	local tests=$1 line
+	net_line "$@"
+	while [ "$1" != -- ]; do shift; done
+	shift
+	: >"$console"
+	run_guest -k $VMLINUX -i $INITRD.net -m 256M -p "$line" "$@"
+	expect_exit 0
+	net_said "$tests"
+}
+start_net_guest() {
+	local line
+	net_line "$@"
+	while [ "$1" != -- ]; do shift; done
+	shift
+	start_guest -k $VMLINUX -i $INITRD.net -m 256M -p "$line" "$@"
+}
+# heard: from now on a guest that starts in the background hears on its console what tell says.
+heard() {
+	mkfifo "$DIR/hears"
+	exec 8<>"$DIR/hears"
+	input=$DIR/hears
+}
+tell() { echo "$*" >&8; }
+
 # start_guest ARGS...: the same in the background; sets $pid. wait_guest then sets $status.
 start_guest() {
 	echo "+ trapeze run $* &"
 	: >"$console"
-	(guest "$@") >"$console" 2>"$messages" </dev/null &
+	(guest "$@") >"$console" 2>"$messages" <"$input" &
 	pid=$!
 }
 wait_guest() {

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# limit: 120
+# No privileges: passt. The guest asks for its address, talks to a server of the host, and answers on a
+# port that leads to it. When passt is killed the guest lives on, without carrier.
+own_network
+# passt wants a host with a way out, whose addresses it then has.
+/bin/ip link add dummy0 type dummy
+/bin/ip addr add 192.0.2.2/24 dev dummy0
+/bin/ip link set dummy0 up
+/bin/ip route add default via 192.0.2.1 dev dummy0
+servers
+start_net_guest props,ping,iperf,serve addr=dhcp peer=192.0.2.1 -- --timeout 90 -n user,fwd=tcp:7300:7100
+wait_console '^guest: dhcp 192.0.2.2 router 192.0.2.1' 60
+wait_console '^guest: serves' 80
+expect netload rr tcp:127.0.0.1:7300 20
+expect netload out tcp:127.0.0.1:7300 64 65536
+expect netload in tcp:127.0.0.1:7300 64 65536
+passt=$(pidof passt passt.avx2)
+expect [ -n "$passt" ]
+kill -KILL $passt
+usleep 1000000
+expect kill -0 $pid
+expect_message 'passt'
+kill $pid
+wait_guest
+expect [ -z "$(pidof passt passt.avx2)" ]
+for t in props ping iperf; do expect_console "^guest: $t ok"; done
+expect_clean_boot
