@@ -265,8 +265,9 @@ K       := $(B)/kernel
 $(K)/release: scripts/kernel.sh
 	$(Q)scripts/kernel.sh $(B) >/dev/null && touch $@
 
-# Modules of the lab host for networks of guests, in the order in which they load.
-HOST_NET := drivers/net/tun drivers/net/tap drivers/vhost/vhost_iotlb drivers/vhost/vhost drivers/vhost/vhost_net drivers/net/dummy
+# Modules of the lab host for networks of guests.
+HOST_NET := drivers/net/tun drivers/net/tap drivers/vhost/vhost_iotlb drivers/vhost/vhost drivers/vhost/vhost_net \
+		drivers/vhost/vhost_vsock net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common drivers/net/dummy
 # What every lab starts from. The trapeze binary is not in it: it goes in with each run.
 LAB     := $(B)/lab
 # The lab host's own network tools, with the shared libraries they want.
@@ -317,7 +318,8 @@ $(LAB)/initrd.disk: $(LAB)/initrd $(LAB)/sockctl Makefile
 	$(Q)scripts/mkinitrd.sh --bare $@.modules /bin/sockctl=$(LAB)/sockctl $(foreach m,$(DISK_MODULES),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd $@.modules >$@.tmp && rm -f $@.modules && mv $@.tmp $@
 # And with networks: their drivers, iperf3, and the tests of tests/lab/net.
-GUEST_NET := net/core/failover drivers/net/net_failover drivers/net/virtio_net
+GUEST_NET := net/core/failover drivers/net/net_failover drivers/net/virtio_net net/vmw_vsock/vsock \
+		net/vmw_vsock/vmw_vsock_virtio_transport_common net/vmw_vsock/vmw_vsock_virtio_transport
 $(LAB)/initrd.net: $(LAB)/initrd.disk $(LAB)/netload $(wildcard tests/lab/net/*) Makefile
 	$(Q){ tools="$(call WITH_LIBS,iperf3)"; } && scripts/mkinitrd.sh --bare $@.more $$tools /bin/netload=$(LAB)/netload \
 		$(foreach t,$(wildcard tests/lab/net/*),/net/$(notdir $t)=$t) \

@@ -24,7 +24,8 @@ guest=(
 )
 lab=(
 	qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin
-	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img passt:passt
+	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img
+	iperf3:iperf3 iproute2:/bin/ip passt:passt
 )
 check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish groff-base:groff acpica-tools:iasl device-tree-compiler:dtc

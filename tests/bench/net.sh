@@ -32,7 +32,7 @@ HINTS="cryptomgr.notests tsc=reliable no_timer_check i8042.nokbd i8042.noaux 825
 # figures VMM: what /tmp/marks says, as metrics.
 figures() {
 	awk -v vmm="$1" -v mib=$((${MIB:-144} - 16)) -v packets=$((${PACKETS:-4160} - 320)) -v trips=$((${TRIPS:-1100} - 100)) '
-		{ busy[$2] = $4 - $8; other[$2] = $6 }
+		{ busy[$2] = $4 - $8; other[$2] = $6; idle[$2] = $8 }
 		function cost(v, k) { return (v[k ".many.end"] - v[k ".many.begin"]) - (v[k ".few.end"] - v[k ".few.begin"]) }
 		/\.few\.begin / {
 			k = $2
@@ -47,29 +47,80 @@ figures() {
 				format = n > 100000 ? "%.4f" : "%.0f"
 				printf "metric net.%s.%s.%s " format "\n", part[1], vmm, substr(k, length(part[1]) + 2), cost(busy, k) / n
 				printf "metric net.%s.%s.%s.other " format "\n", part[1], vmm, substr(k, length(part[1]) + 2), cost(other, k) / n
+				# What waits although there is something to do, waits for a timer.
+				printf "metric net.%s.%s.%s.idle %.4f\n", part[1], vmm, substr(k, length(part[1]) + 2), cost(idle, k) / n
 			}
 		}' /tmp/marks
 }
-# measure VMM CMD...
+# measure VMM CMD...: the marks go out at once as well, so that a lab that hangs is known by its silence.
 measure() {
 	local vmm=$1
 	shift
-	if ! /meter -- "$@" >/tmp/marks 2>${CONSOLE:-/tmp/out} || ! tr -d '\r' </tmp/out | grep -q '^guest: bench ok'; then
+	: >/tmp/out
+	{
+		/meter -- "$@" 2>&1 >/tmp/marks
+		echo $? >/tmp/status
+	} | while read -r line; do
+		echo "$line" >>/tmp/out
+		case $line in *"guest: mark "*) echo mark >/dev/ttyS2 ;; esac
+	done
+	if [ "$(cat /tmp/status)" != 0 ] || ! tr -d '\r' </tmp/out | grep -q '^guest: bench ok'; then
 		echo "FAIL net.$vmm; its output ends:"
 		tail -n 12 /tmp/out | sed 's/^/    /'
 		bad=1
+		return
 	fi
 	figures $vmm
 }
 
-Q="qemu-system-x86_64 -name peer,debug-threads=on -M q35 -enable-kvm -cpu host -nodefaults -display none -no-reboot
-	-serial stdio -m 256 -kernel /guest/vmlinux -initrd /guest/initrd.net"
-measure qemu $Q -append "$P $IP $HINTS" \
-	-netdev tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=off -device virtio-net-pci,netdev=n0,disable-legacy=on,romfile=,mac=52:54:00:00:00:01 \
-	-netdev tap,id=n1,ifname=tap1,script=no,downscript=no,vhost=on -device virtio-net-pci,netdev=n1,disable-legacy=on,romfile=,mac=52:54:00:00:00:02
-if [ -x /trapeze ]; then
-	# With vhost, as far as the host has it, in the second card.
-	measure trapeze /trapeze run -q --timeout 120 -m 256M -k /guest/vmlinux -i /guest/initrd.net -p "$P $IP" \
-		-n tap,name=tap0 -n tap,name=tap1${NO_VHOST:-,vhost}
-fi
+# VM to VM: the other one serves until it is killed. Its console's input must not end.
+SERVE="console=ttyS0 quiet ipv6.disable=1 do=net tests=serve addr=10.0.5.1/24"
+TALK="$P addr=10.0.5.2/24 bench=switch:ip:10.0.5.1"
+Q="qemu-system-x86_64 -name peer,debug-threads=on -M q35 -enable-kvm -cpu host -nodefaults -display none
+	-no-reboot -serial stdio -m 256 -kernel /guest/vmlinux -initrd /guest/initrd.net"
+T="/trapeze run -q --timeout 3000 -m 256M -k /guest/vmlinux -i /guest/initrd.net"
+served_by() { # CMD...
+	local i=0
+	tail -f /dev/null | "$@" >/tmp/server 2>&1 &
+	while ! grep -q '^guest: serves' /tmp/server && [ $i -lt 300 ]; do
+		usleep 100000
+		i=$((i + 1))
+	done
+}
+vsock_modules() {
+	for m in vsock vmw_vsock_virtio_transport_common vhost_vsock; do insmod /modules/$m.ko; done
+}
+
+case $1 in
+qemu)
+	measure qemu $Q -append "$P $IP $HINTS" \
+		-netdev tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=off -device virtio-net-pci,netdev=n0,disable-legacy=on,romfile= \
+		-netdev tap,id=n1,ifname=tap1,script=no,downscript=no,vhost=on \
+		-device virtio-net-pci,netdev=n1,disable-legacy=on,romfile=,mac=52:54:00:00:00:02
+	;;
+trapeze)
+	measure trapeze $T -p "$P $IP" \
+		-n tap,name=tap0 -n tap,name=tap1${VHOST-,vhost}
+	;;
+qemu-switch)
+	served_by $Q -append "$SERVE $HINTS" -netdev stream,id=n0,server=on,addr.type=unix,addr.path=/tmp/wire \
+		-device virtio-net-pci,netdev=n0,disable-legacy=on,romfile=
+	measure qemu $Q -append "$TALK $HINTS" -netdev stream,id=n0,server=off,addr.type=unix,addr.path=/tmp/wire \
+		-device virtio-net-pci,netdev=n0,disable-legacy=on,romfile=,mac=52:54:00:00:00:02
+	;;
+trapeze-switch)
+	served_by $T --name server -p "$SERVE" -n switch,name=bench
+	measure trapeze $T --name client -p "$TALK" -n switch,name=bench
+	;;
+qemu-vsock)
+	vsock_modules
+	netload serve vsock:*:7100 &
+	measure qemu $Q -append "$P bench=vsock:vsock:2 $HINTS" -device vhost-vsock-pci,guest-cid=3,disable-legacy=on
+	;;
+trapeze-vsock)
+	netload serve unix:/tmp/vsock_7100 &
+	measure trapeze $T -p "$P bench=vsock:vsock:2" --vsock cid=3,path=/tmp/vsock
+	;;
+*) echo "net.sh: qemu or trapeze, or either with -switch or -vsock" && bad=2 ;;
+esac
 exit $bad

@@ -147,6 +147,7 @@ expect_trimmed() { # IMAGE BEFORE
 own_network() {
 	[ -z "${OWN_NETWORK:-}" ] || {
 		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+		mount -t sysfs sys /sys # shows the network of who mounts it
 		/bin/ip link set lo up
 		return
 	}
@@ -155,7 +156,7 @@ own_network() {
 		grep -q "^$m " /proc/modules || insmod /modules/$m.ko || fail "the lab has no module $m"
 	done
 	rmdir /tmp/net.lock
-	OWN_NETWORK=1 exec unshare -n sh -c '. /lib.sh; . "/cases/$CASE.sh"; finish'
+	OWN_NETWORK=1 exec unshare -n -m sh -c '. /lib.sh; . "/cases/$CASE.sh"; finish'
 }
 servers() {
 	iperf3 -s -D -I "$DIR/iperf.pid"

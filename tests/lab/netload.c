@@ -237,8 +237,10 @@ static void serve_datagrams(int fd)
 		case OP_OUT:
 			got = a.burst == burst ? got + 1 : 1;
 			burst = a.burst;
-			if (got == a.count)
-				sendto(fd, buf, sizeof(a), 0, (struct sockaddr *)&from, len);
+			if (got != a.count)
+				break;
+			burst = 0;
+			sendto(fd, buf, sizeof(a), 0, (struct sockaddr *)&from, len);
 			break;
 		case OP_IN:
 			for (uint32_t i = 0; i < a.count && i < WINDOW; i++)
