@@ -156,7 +156,10 @@ own_network() {
 		grep -q "^$m " /proc/modules || insmod /modules/$m.ko || fail "the lab has no module $m"
 	done
 	rmdir /tmp/net.lock
-	OWN_NETWORK=1 exec unshare -n -m sh -c '. /lib.sh; . "/cases/$CASE.sh"; finish'
+	# On top of the initial root, which is none that programs can leave for one of their own.
+	mkdir -p /other
+	OWN_NETWORK=1 exec unshare -n -m sh -c 'mount --rbind / /other && cd /other && mount --move . / &&
+		exec chroot . sh -c ". /lib.sh; . /cases/$CASE.sh; finish"'
 }
 servers() {
 	iperf3 -s -D -I "$DIR/iperf.pid"

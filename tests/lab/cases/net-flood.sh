@@ -21,5 +21,4 @@ for args in "-n tap,name=tap0" "-n tap,name=tap0 --virtio mmio --packed"; do
 	wait_guest
 	expect_exit 0
 	net_said ping,hold,udp
-	rm -f $DIR/hears
 done

@@ -5,7 +5,7 @@
 own_network
 servers
 new_tap tap0 10.0.2.2/24
-net_guest props,ping,iperf,udp,digest,many -- -n tap,name=tap0,mac=52:54:00:12:34:56 -c 2
+net_guest props,ping,iperf,udp,digest,many -- --timeout 100 -n tap,name=tap0,mac=52:54:00:12:34:56
 expect_console '^guest: eth0 mac 52:54:00:12:34:56 mtu 1500 carrier 1 tx 1 rx 1$'
 expect_console '^guest: eth0 features.* CSUM GUEST_CSUM.* MAC GUEST_TSO4 GUEST_TSO6.* HOST_TSO4 HOST_TSO6.* MRG_RXBUF STATUS CTRL_VQ.* EVENT_IDX VERSION_1'
 expect_console '^guest: irq .*PCI-MSI.* virtio0-input.0$'
