@@ -9,8 +9,8 @@
  * When the guest's console says "guest: mark NAME", meter notes the time and what CPU time the VMM
  * has used, and answers with a newline, for which the guest waits. At the end it prints, for each
  * mark, "mark NAME time NS other NS idle NS": since the start, the CPU time of all threads of the
- * VMM but those that run the guest (threads called "CPU..." or "vcpu..."), and how long the machine's
- * CPUs had nothing to do (since it started). The console goes to standard error.
+ * VMM but those that run the guest (threads called "CPU..." or "vcpu..."), and how long the
+ * machine's CPUs had nothing to do (since it started). The console goes to standard error.
  */
 #include <dirent.h>
 #include <errno.h>

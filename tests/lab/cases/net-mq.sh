@@ -5,7 +5,7 @@ own_network
 servers
 new_tap tap0 10.0.2.2/24 multi_queue
 for cpus in 4 3; do
-	net_guest props,ping,iperf,udp streams=4 -- -c $cpus -n tap,name=tap0,queues=4
+	net_guest props,ping,iperf,udp streams=4 -- --timeout 50 -c $cpus -n tap,name=tap0,queues=4
 	expect_console '^guest: eth0 mac .* tx 4 rx 4$'
 	expect_console '^guest: eth0 features.* MQ'
 done
