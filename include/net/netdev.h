@@ -93,8 +93,9 @@ void netdev_run(struct netdev *n, unsigned pairs, uint64_t offloads);
 
 /*
  * One packet out, @iov[0] being its header, of just NET_HDR_LEN bytes, and the rest, at least one
- * piece, the frame, which may lie in guest memory. 0: taken (or lost). -EAGAIN: not now, writable()
- * comes. Many may follow each other; netdev_flush() afterwards.
+ * piece, the frame, which may lie in guest memory. 0: taken (or lost): the frame stays where it is
+ * until netdev_flush(), @iov and the header need not. -EAGAIN: not now, writable() comes. Many may
+ * follow each other; netdev_flush() afterwards.
  */
 int netdev_send(struct netdev *n, unsigned q, const struct iovec *iov, unsigned cnt);
 /* The end of a batch of sends: what a backend has gathered goes out. */

@@ -138,12 +138,6 @@ static size_t frame_length(const struct wire *w, const struct iovec *iov, unsign
 	return len >= WIRE_FRAME_MIN ? w->header + len : 0;
 }
 
-/* Its first piece that travels. */
-static unsigned first_piece(const struct wire *w)
-{
-	return w->header ? 0 : 1;
-}
-
 /* A frame in more pieces than there is place for: goes by way of the backlog. */
 static void send_copy(struct wire *w, const struct iovec *iov, unsigned cnt, size_t len)
 {
@@ -152,7 +146,8 @@ static void send_copy(struct wire *w, const struct iovec *iov, unsigned cnt, siz
 	put_length(be, len);
 	w->backlog_pos = w->backlog_len = 0;
 	append(w, be, sizeof(be));
-	for (unsigned i = first_piece(w); i < cnt; i++)
+	append(w, iov[0].iov_base, w->header);
+	for (unsigned i = 1; i < cnt; i++)
 		append(w, iov[i].iov_base, iov[i].iov_len);
 	drain(w);
 	if (behind(w))
@@ -161,11 +156,12 @@ static void send_copy(struct wire *w, const struct iovec *iov, unsigned cnt, siz
 
 static void gather(struct wire *w, const struct iovec *iov, unsigned cnt, size_t len)
 {
-	uint8_t *be = w->lens[w->frames++];
+	uint8_t *front = w->fronts[w->frames++];
 
-	put_length(be, len);
-	w->iov[w->iov_cnt++] = (struct iovec){ .iov_base = be, .iov_len = WIRE_LEN };
-	for (unsigned i = first_piece(w); i < cnt; i++)
+	put_length(front, len);
+	memcpy(front + WIRE_LEN, iov[0].iov_base, w->header);
+	w->iov[w->iov_cnt++] = (struct iovec){ .iov_base = front, .iov_len = WIRE_LEN + w->header };
+	for (unsigned i = 1; i < cnt; i++)
 		if (iov[i].iov_len)
 			w->iov[w->iov_cnt++] = iov[i];
 	w->bytes += WIRE_LEN + len;
@@ -185,8 +181,7 @@ int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt)
 		return 0;
 	}
 	/* Each frame has two pieces at least, so that there are lengths for all of them. */
-	if (w->bytes + WIRE_LEN + len > WIRE_BATCH || w->iov_cnt + cnt + 1 > WIRE_IOV ||
-	    w->frames == ARRAY_LEN(w->lens)) {
+	if (w->bytes + WIRE_LEN + len > WIRE_BATCH || w->iov_cnt + cnt > WIRE_IOV) {
 		wire_flush(w);
 		if (behind(w)) {
 			w->tx_waits = true;
@@ -195,7 +190,7 @@ int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt)
 	}
 	if (w->error)
 		w->tx_refused++;
-	else if (cnt + 1 > WIRE_IOV)
+	else if (cnt > WIRE_IOV)
 		send_copy(w, iov, cnt, len);
 	else
 		gather(w, iov, cnt, len);

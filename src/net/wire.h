@@ -43,7 +43,7 @@ struct wire {
 
 	/* Out: frames that wire_flush() sends, .. */
 	struct iovec iov[WIRE_IOV];
-	uint8_t lens[WIRE_IOV / 2][WIRE_LEN];
+	uint8_t fronts[WIRE_IOV / 2][WIRE_LEN + NET_HDR_LEN];
 	unsigned iov_cnt, frames;
 	size_t bytes;
 	/* .. and what the kernel had no room for. */
@@ -82,9 +82,9 @@ int wire_attach(struct wire *w, int fd, struct error **errp) __must_check;
 void wire_detach(struct wire *w);
 
 /*
- * One packet out: @iov[0] is a header, which stays here, the rest the frame; both as netdev_send()
- * has them. 0: taken, to be left in place until wire_flush(); or lost, as nobody is connected or no
- * frame has that length. -EAGAIN: writable() comes.
+ * One packet out: @iov[0] is a header, of NET_HDR_LEN bytes, which is copied or ignored, the rest
+ * the frame; as netdev_send() has them. 0: taken, the frame to be left in place until wire_flush();
+ * or lost, as nobody is connected or no frame has that length. -EAGAIN: writable() comes.
  */
 int wire_send(struct wire *w, const struct iovec *iov, unsigned cnt);
 void wire_flush(struct wire *w);

@@ -595,6 +595,20 @@ static void with_header(void **state)
 	assert_int_equal(be32toh(be), NET_HDR_LEN + 60);
 	assert_memory_equal(got + WIRE_LEN, hdr, NET_HDR_LEN);
 	assert_memory_equal(got + WIRE_LEN + NET_HDR_LEN, frame, 60);
+	/* It need not stay, only the frame must. */
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t mine[NET_HDR_LEN];
+		struct iovec v[2] = { { mine, sizeof(mine) }, { frame, 60 } };
+
+		memset(mine, (int)i + 1, sizeof(mine));
+		assert_int_equal(wire_send(&r->w, v, 2), 0);
+		memset(mine, 0xee, sizeof(mine));
+	}
+	wire_flush(&r->w);
+	assert_int_equal(recv(r->peer, got, sizeof(got), MSG_DONTWAIT),
+			 2 * (WIRE_LEN + NET_HDR_LEN + 60));
+	assert_int_equal(got[WIRE_LEN], 1);
+	assert_int_equal(got[2 * WIRE_LEN + NET_HDR_LEN + 60 + NET_HDR_LEN - 1], 2);
 	/* A header and no frame is as bad as no length. */
 	be = htobe32(NET_HDR_LEN + 13);
 	assert_int_equal(send(r->peer, &be, sizeof(be), 0), sizeof(be));
