@@ -18,22 +18,20 @@
 
 #include "vmm/log.h"
 
-static uint8_t scrap[NET_PACKET_MAX];
-
 unsigned net_kit_drain(struct net_kit *k, unsigned q)
 {
-	struct iovec iov[2] = { { scrap, NET_HDR_LEN },
-				{ scrap + NET_HDR_LEN, sizeof(scrap) - NET_HDR_LEN } };
+	struct iovec iov[2] = { { k->scrap, NET_HDR_LEN },
+				{ k->scrap + NET_HDR_LEN, sizeof(k->scrap) - NET_HDR_LEN } };
 	unsigned cnt = 0;
 	ssize_t n;
 
 	while ((n = netdev_recv(k->n, q, iov, 2)) != -EAGAIN) {
 		assert_true(n >= (ssize_t)NET_HDR_LEN);
 		if (n < (ssize_t)NET_HDR_LEN + 14 ||
-		    scrap[NET_HDR_LEN + 12] != KIT_ETHERTYPE >> 8 ||
-		    scrap[NET_HDR_LEN + 13] != (KIT_ETHERTYPE & 0xff))
+		    k->scrap[NET_HDR_LEN + 12] != KIT_ETHERTYPE >> 8 ||
+		    k->scrap[NET_HDR_LEN + 13] != (KIT_ETHERTYPE & 0xff))
 			continue;
-		memcpy(k->last, scrap, (size_t)n);
+		memcpy(k->last, k->scrap, (size_t)n);
 		k->last_len = (size_t)n;
 		k->got++;
 		k->got_of[q]++;

@@ -22,7 +22,7 @@ struct net_kit {
 	_Atomic unsigned got_of[NET_QUEUES_MAX];
 	_Atomic bool up;
 	size_t last_len; /* of the last packet taken: header and frame */
-	uint8_t last[NET_PACKET_MAX];
+	uint8_t last[NET_PACKET_MAX], scrap[NET_PACKET_MAX];
 };
 
 /* Opens and does not run it yet. NULL-safe close. */
