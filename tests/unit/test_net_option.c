@@ -298,6 +298,36 @@ static void bad_objects(void **state)
 	}
 }
 
+/* --- what follows from it --------------------------------------------------------------------- */
+
+static int check(const char *const *word, unsigned cnt, struct run_args *a, struct error **e)
+{
+	char *argv[8] = { 0 };
+	int r;
+
+	for (unsigned i = 0; i < cnt; i++)
+		argv[i] = (char *)(uintptr_t)word[i];
+	r = run_args_parse((int)cnt, argv, a, e);
+	return r < 0 ? r : config_check(&a->config, e);
+}
+
+/* A card is a virtio device: there are a bus for it and an entropy device, and there must be. */
+static void a_card_wants_a_bus(void **state)
+{
+	static const char *const plain[] = { "run", "-k", "k", "-n", "tap" };
+	static const char *const off[] = { "run", "-k", "k", "-n", "tap", "--pci", "off" };
+	struct run_args a;
+	struct error *e = NULL;
+
+	(void)state;
+	assert_int_equal(check(plain, ARRAY_LEN(plain), &a, &e), 0);
+	assert_true(config_has_virtio(&a.config) && config_has_rng(&a.config));
+	run_args_free(&a);
+	assert_true(check(off, ARRAY_LEN(off), &a, &e) < 0);
+	assert_error(e, "a network card (-n) sits on the PCI bus, which --pci off takes away");
+	run_args_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +340,7 @@ int main(void)
 		cmocka_unit_test(words_tell_of_every_key),
 		cmocka_unit_test(objects_and_lists),
 		cmocka_unit_test(bad_objects),
+		cmocka_unit_test(a_card_wants_a_bus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "devices/virtio/net_internal.h"
 #include "tests/lib/fake_netdev_link.h"
 #include "tests/lib/net_guest.h"
 
@@ -469,6 +470,80 @@ static void survives_a_snapshot(void **state)
 	ng_end(&fresh);
 }
 
+static void address_count(struct virtio_net *n)
+{
+	n->filter.uni_cnt = NET_FILTER_MACS + 1;
+}
+
+static void group_counts(struct virtio_net *n)
+{
+	n->filter.multi_cnt = 0xff;
+}
+
+static void unknown_mode(struct virtio_net *n)
+{
+	n->filter.mode = 0x40;
+}
+
+static void address_of_a_group(struct virtio_net *n)
+{
+	n->filter.mac = 1;
+}
+
+static void too_many_pairs(struct virtio_net *n)
+{
+	n->pairs = 3;
+}
+
+static void no_pairs(struct virtio_net *n)
+{
+	n->pairs = 0;
+}
+
+static void offloads_of_nobody(struct virtio_net *n)
+{
+	n->refused = UINT64_MAX;
+}
+
+/* A snapshot is hostile input: counts, addresses and sets that no driver can bring about. */
+static void hostile_snapshots(void **state)
+{
+	static void (*const spoil[])(struct virtio_net * n) = {
+		address_count,  group_counts, unknown_mode,       address_of_a_group,
+		too_many_pairs, no_pairs,     offloads_of_nobody,
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(spoil); i++) {
+		static struct net_guest fresh;
+		struct snap_writer *w = snap_writer_new();
+		struct snap_reader *r = NULL;
+		struct error *e = NULL;
+		uint8_t *buf = NULL;
+		size_t len = 0;
+
+		ng_create(&g, &(struct ng_config){ .pairs = 2 });
+		ng_create(&fresh, &(struct ng_config){ .pairs = 2 });
+		virtio_attach(g.r.v, &g.r.xport.xport, 0);
+		spoil[i](g.n);
+		assert_int_equal(snap_save(w, "net0", g.r.v->dev.ops->state, g.r.v, &e), 0);
+		assert_int_equal(snap_writer_finish(w, &buf, &len, &e), 0);
+		assert_int_equal(snap_reader_new(buf, len, &r, &e), 0);
+		assert_true(snap_load(r, "net0", fresh.r.v->dev.ops->state, fresh.r.v, &e) < 0);
+		assert_error(e, "net0");
+		snap_reader_free(r);
+		free(buf);
+		/* "is not to be used before its next reset" */
+		device_reset(&fresh.r.v->dev);
+		vr_begin(&fresh.r, fresh.r.v, NG_USUAL);
+		ng_frame(frame, 60, NG_OTHER, i);
+		ng_send(&fresh, 0, NULL, frame, 60);
+		ng_assert_out(&fresh, 0, frame, 60);
+		ng_end(&fresh);
+		ng_end(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +566,7 @@ int main(void)
 		cmocka_unit_test(limits_packets),
 		cmocka_unit_test(limits_bytes),
 		cmocka_unit_test(survives_a_snapshot),
+		cmocka_unit_test(hostile_snapshots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
