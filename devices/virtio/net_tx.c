@@ -64,7 +64,7 @@ static bool gso_ok(const struct virtio_net *n, const struct virtio_net_hdr_v1 *h
 	if (ecn &&
 	    (!n->ecn || (type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6)))
 		return false;
-	/* The headers end behind the checksum at least, and before the data does. */
+	/* A hint that a kernel would not take either. */
 	return le16_get(h->hdr_len) <= len;
 }
 
