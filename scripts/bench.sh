@@ -22,7 +22,7 @@ make -s B="$B" all static firmware lab-files "$B/lab/peer.cpio" "$B/bench/spawn"
 metrics=$B/bench/metrics
 : >"$metrics"
 bad=0
-parts=" ${*:-start lab disk} "
+parts=" ${*:-start lab disk net} "
 wanted() { [[ $parts = *" $1 "* ]]; }
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
