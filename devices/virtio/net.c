@@ -419,11 +419,19 @@ static void net_destroy(struct device *d)
 	free_net(n);
 }
 
+static void net_leave(struct device *d)
+{
+	struct virtio_net *n = container_of(d, struct virtio_net, vdev.dev);
+
+	n->net = netdev_close(n->net);
+}
+
 static const struct device_ops net_dev_ops = {
 	.name = "virtio-net",
 	.reset = virtio_dev_reset,
 	.start = virtio_dev_start,
 	.stop = virtio_dev_stop,
+	.leave = net_leave,
 	.destroy = net_destroy,
 	.state = &net_state,
 };

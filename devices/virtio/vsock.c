@@ -155,9 +155,10 @@ static const struct snap_desc vsock_state = { .version = 1,
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void close_host(void *arg)
+/* The loop, whose thread the host's sockets belong to, has stopped. */
+static void vsock_leave(struct device *d)
 {
-	struct virtio_vsock *v = arg;
+	struct virtio_vsock *v = container_of(d, struct virtio_vsock, vdev.dev);
 
 	timer_cancel(&v->tick);
 	if (!v->host)
@@ -166,21 +167,13 @@ static void close_host(void *arg)
 	v->host = vsock_close_host(v->host);
 }
 
-/* The host's sockets belong to the loop's thread, while there is one. */
-static void vsock_stop(struct device *d)
-{
-	struct virtio_vsock *v = container_of(d, struct virtio_vsock, vdev.dev);
-
-	virtio_dev_stop(d);
-	virtio_run_on_loop(&v->vdev, close_host, v);
-}
-
 static void vsock_destroy(struct device *d)
 {
 	struct virtio_vsock *v = d ? container_of(d, struct virtio_vsock, vdev.dev) : NULL;
 
 	if (!v)
 		return;
+	vsock_leave(d);
 	virtio_fini(&v->vdev);
 	free(v);
 }
@@ -189,7 +182,8 @@ static const struct device_ops vsock_dev_ops = {
 	.name = "virtio-vsock",
 	.reset = virtio_dev_reset,
 	.start = virtio_dev_start,
-	.stop = vsock_stop,
+	.stop = virtio_dev_stop,
+	.leave = vsock_leave,
 	.destroy = vsock_destroy,
 	.state = &vsock_state,
 };

@@ -47,10 +47,11 @@ struct vsock_stream;
 /* Beyond VSOCK_KEEP_MIN each, all streams of a host have no more than this. */
 #define VSOCK_KEEP_ALL (64u * 1024 * 1024)
 
-/* --vsock cid=N,path=PATH. The string is from malloc. */
+/* --vsock cid=N,path=PATH or cid=N,vhost. The string is from malloc. */
 struct vsock_config {
 	uint32_t cid; /* the guest's; 0: no such device */
-	char *path;
+	char *path;   /* NULL with vhost */
+	bool vhost;   /* the kernel moves the data, and programs use AF_VSOCK */
 	unsigned max_streams; /* 0: as many as descriptors allow */
 };
 

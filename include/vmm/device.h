@@ -50,6 +50,12 @@ struct device_ops {
 	 * does not run, unless it is an I/O thread's: then the device does this on that thread.
 	 */
 	void (*stop)(struct device *d);
+	/*
+	 * The process ends without taking the machine apart: removes what would outlive it, such as
+	 * programs it has started and names of its sockets. After stop; destroy may follow all the
+	 * same. NULL: there is nothing but memory and descriptors.
+	 */
+	void (*leave)(struct device *d);
 	/* After stop. Frees, and uses nothing that was given to it: clock and wires may be gone.
 	 * Accepts half-built devices and NULL. */
 	void (*destroy)(struct device *d);

@@ -22,6 +22,10 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp) __m
 /* Registers and code of the CPU that crashed, for VERDICT_CRASH; NULL otherwise. Owned by @m. */
 const char *machine_crash_report(const struct machine *m);
 
+/* Instead of machine_destroy() where the process ends next, which takes back memory and descriptors
+ * as a whole. Main thread. */
+void machine_leave(struct machine *m);
+
 /* Tears down in reverse order, accepts half-built machines and NULL, returns NULL. */
 struct machine *machine_destroy(struct machine *m);
 

@@ -324,6 +324,7 @@ const char *run_summary(const struct vm_config *c, char *buf, size_t len)
 	for (unsigned i = 0; i < c->virtio.pmem.cnt; i++)
 		str_add(&s, ", pmem '%s'", c->virtio.pmem.v[i].path);
 	if (config_has_vsock(c))
-		str_add(&s, ", vsock %u '%s'", c->virtio.vsock.cid, c->virtio.vsock.path);
+		str_add(&s, ", vsock %u '%s'", c->virtio.vsock.cid,
+			c->virtio.vsock.vhost ? "vhost" : c->virtio.vsock.path);
 	return str_escape(s.s ? s.s : "", s.len, buf, len);
 }

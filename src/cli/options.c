@@ -296,7 +296,7 @@ const struct opt run_options[] = {
 	  .help = "A network card, the next of eth0, eth1 and so on; a comma in a value is written "
 		  "twice" },
 
-	{ "Networks", "vsock", "vsock", NULL, 0, "cid=N,path=PATH", &opt_vsock,
+	{ "Networks", "vsock", "vsock", NULL, 0, "cid=N,path=PATH|vhost", &opt_vsock,
 	  AT(config.virtio.vsock), vsock_words,
 	  .help = "Sockets between the guest and programs of the host: who connects to PATH and "
 		  "says CONNECT PORT reaches the guest's port, and the guest's connections to port "

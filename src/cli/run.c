@@ -21,6 +21,8 @@
  */
 static void leave_machine(struct machine **m)
 {
+	if (*m)
+		machine_leave(*m);
 	if (SANITIZED)
 		*m = machine_destroy(*m);
 }

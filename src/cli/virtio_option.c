@@ -251,6 +251,8 @@ const struct opt_type opt_pmems = {
 const struct opt_word vsock_words[] = {
 	{ "cid=N,path=PATH", 0,
 	  "the guest's address, from 3 on (the host's is 2), and a unix socket to be made" },
+	{ "cid=N,vhost", 0,
+	  "the same address, and the host's kernel moves the data: its programs use AF_VSOCK" },
 	{ 0 },
 };
 
@@ -261,6 +263,7 @@ static const struct opt vsock_keys[] = {
 	  .off = offsetof(struct vsock_config, cid),
 	  .range = { VSOCK_CID_MIN, VSOCK_CID_MAX, 0 } },
 	{ .name = "path", .type = &opt_file, .off = offsetof(struct vsock_config, path) },
+	{ .name = "vhost", .type = &opt_switch, .off = offsetof(struct vsock_config, vhost) },
 };
 
 static const struct vsock_config plain_vsock = { 0 };
@@ -275,11 +278,16 @@ static const struct path_option vsock_option = {
 
 static int check_vsock(const struct vsock_config *c, const char *text, struct error **errp)
 {
-	if (c->cid && c->path && *c->path)
+	if (c->vhost && c->path)
+		err_set(errp, EINVAL,
+			"'%s': with vhost there is no unix socket, so no path=", text);
+	else if (!c->cid)
+		err_set(errp, EINVAL, "'%s' does not say the guest's address: cid=N", text);
+	else if (!c->vhost && (!c->path || !*c->path))
+		err_set(errp, EINVAL, "'%s' does not say where the socket is: path=PATH", text);
+	else
 		return 0;
-	err_set(errp, EINVAL, "'%s' does not say %s", text,
-		c->cid ? "where the socket is: path=PATH" : "the guest's address: cid=N");
-	err_hint(errp, "--vsock cid=3,path=/run/vm.sock, for one");
+	err_hint(errp, "--vsock cid=3,path=/run/vm.sock or --vsock cid=3,vhost, for one");
 	return -EINVAL;
 }
 

@@ -355,6 +355,14 @@ static void close_consoles(struct machine *m)
 	virtio_console_close(m, 0);
 }
 
+void machine_leave(struct machine *m)
+{
+	for (struct device *d = m->devices; d; d = d->next) {
+		if (d->ops->leave)
+			d->ops->leave(d);
+	}
+}
+
 struct machine *machine_destroy(struct machine *m)
 {
 	if (!m)

@@ -31,7 +31,7 @@ struct tap_queue {
 	struct ev_fd ev;
 	struct tap *tap;
 	bool attached;         /* takes part, as far as the kernel is concerned */
-	bool wanted;           /* is to be watched */
+	bool used;             /* by the driver that runs */
 	bool rx_wait, tx_wait; /* the device has been told -EAGAIN */
 };
 
@@ -155,7 +155,7 @@ static void watch_queue(struct tap *t, unsigned q)
 {
 	struct tap_queue *tq = &t->q[q];
 
-	if (!tq->wanted)
+	if (!tq->used || t->vhost)
 		loop_del(&tq->ev);
 	else if (!tq->ev.loop && loop_add(t->n.loop, &tq->ev, NULL) < 0)
 		look_in(t, AGAIN_NS);
@@ -296,11 +296,11 @@ static void tap_run(struct netdev *n, unsigned pairs, uint64_t offloads)
 		struct tap_queue *tq = &t->q[q];
 		bool on = q < pairs;
 
-		if (on && !tq->wanted)
+		if (on && !tq->used)
 			drop_stale(t, q);
 		tq->rx_wait = on;
 		tq->tx_wait = false;
-		tq->wanted = on && !t->vhost;
+		tq->used = on;
 		watch_queue(t, q);
 	}
 }

@@ -152,14 +152,19 @@ own_network() {
 		return
 	}
 	until mkdir /tmp/net.lock 2>/dev/null; do usleep 10000; done
-	for m in tun tap vhost_iotlb vhost vhost_net dummy; do
-		grep -q "^$m " /proc/modules || insmod /modules/$m.ko || fail "the lab has no module $m"
-	done
+	modules tun tap vhost_iotlb vhost vhost_net dummy
 	rmdir /tmp/net.lock
 	# On top of the initial root, which is none that programs can leave for one of their own.
 	mkdir -p /other
 	OWN_NETWORK=1 exec unshare -n -m sh -c 'mount --rbind / /other && cd /other && mount --move . / &&
 		exec chroot . sh -c ". /lib.sh; . /cases/$CASE.sh; finish"'
+}
+# modules NAME...: drivers of the lab host, in the order of their needs.
+modules() {
+	local m
+	for m; do
+		[ -e /sys/module/$m ] || insmod /modules/$m.ko || fail "the lab has no module $m"
+	done
 }
 servers() {
 	iperf3 -s -D -I "$DIR/iperf.pid"

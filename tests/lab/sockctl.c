@@ -8,8 +8,8 @@
  * sending, and expects all of it back, and then an end
  *   sockctl refused WHERE               expects to be refused
  *
- * WHERE: vsock:PORT (of the host, to talk; of this guest, to serve), unix:PATH, or
- * hybrid:PATH:PORT, a port of the guest behind the socket PATH.
+ * WHERE: vsock:PORT (of the host, to talk; of this machine, to serve), vsock:CID:PORT (to talk),
+ * unix:PATH, or hybrid:PATH:PORT, a port of the guest behind the socket PATH.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +105,9 @@ static int dial(const char *where)
 	int fd;
 
 	if (!strncmp(where, "vsock:", 6)) {
-		fd = vsock_addr(where + 6, VMADDR_CID_HOST, &vm);
+		port = strchr(where + 6, ':');
+		fd = vsock_addr(port ? port + 1 : where + 6,
+				port ? (unsigned)atoi(where + 6) : VMADDR_CID_HOST, &vm);
 		return fd >= 0 && connect(fd, (struct sockaddr *)&vm, sizeof(vm)) == 0 ? fd : -1;
 	}
 	where += strcspn(where, ":") + 1;

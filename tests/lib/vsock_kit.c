@@ -18,7 +18,7 @@ struct virtio_vsock *vk_make(struct vsock_kit *k)
 	struct virtio_vsock_params p = {
 		.id = "vsock0", .gm = k->r.gm, .loop = k->r.loop, .packed = true, .cid = VK_CID
 	};
-	struct vsock_config c = { VK_CID, k->path, k->max_streams };
+	struct vsock_config c = { .cid = VK_CID, .path = k->path, .max_streams = k->max_streams };
 	struct virtio_vsock *v = NULL;
 	struct error *e = NULL;
 

@@ -348,10 +348,10 @@ static void addresses(void **state)
 static void refusals(void **state)
 {
 	struct error *e = NULL;
-	static char path[] = "/nonexistent/socket";
+	static char name[] = "longer-than-interfaces-are";
 
 	(void)state;
-	w.net[0] = (struct net_config){ .kind = NET_SOCKET, .path = path };
+	w.net[0] = (struct net_config){ .kind = NET_TAP, .name = name };
 	w.config.nets.cnt = 1;
 	assert_true(machine_add_nets(&w.m, &w.config, &e) < 0);
 	assert_error(e, "net0");

@@ -477,6 +477,7 @@ static void snapshot_resets_the_transport(void **state)
 	expect_shut(&k, 52, hp, BOTH);
 	vr_stop_loop(&k.r);
 	k.r.v->dev.ops->stop(&k.r.v->dev);
+	k.r.v->dev.ops->leave(&k.r.v->dev);
 	fresh = vk_make(&k);
 	virtio_attach(virtio_vsock_device(fresh), &k.r.xport.xport, 0);
 	assert_snapshot_round_trip(&k.r.v->dev, &virtio_vsock_device(fresh)->dev);
