@@ -3,7 +3,8 @@
 #
 # make lab: builds what the lab needs, runs the cases, and counts them.
 #
-#   scripts/lab.sh [CASE...]        names or their beginnings; none: all
+#   scripts/lab.sh [CASE...]        names or their beginnings; none: all, but those with a line
+#                                   "# soak: WHY", which are make soak's (LAB_SOAK=1)
 #
 # Two labs share the cases, one emulated CPU each: that is as fast as one lab with two, and steadier,
 # because nested guests on two emulated CPUs at once now and then bring down the emulated host (or
@@ -24,7 +25,7 @@ cases=()
 for f in tests/lab/cases/*.sh; do
 	c=$(basename "$f" .sh)
 	if [ $# = 0 ]; then
-		cases+=("$c")
+		[ -z "${LAB_SOAK:-}" ] && grep -q '^# soak' "$f" || cases+=("$c")
 	else
 		for want; do
 			case $c in "$want"*) cases+=("$c"); break ;; esac

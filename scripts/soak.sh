@@ -49,7 +49,7 @@ while [ $SECONDS -lt $until ]; do
 			small=$((small + 1))
 		done
 	fi
-	COUNTS='' scripts/lab.sh >"$B/soak.log" 2>&1 || {
+	COUNTS='' LAB_SOAK=1 scripts/lab.sh >"$B/soak.log" 2>&1 || {
 		echo "soak: suite $suites in the lab failed:"
 		grep -A 60 -m 1 '^not ok' "$B/soak.log" || tail -n 40 "$B/soak.log"
 		exit 1

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# soak: now and then the second boot locks up in the emulated host, and whose fault that is is not known yet
 # limit: 120
 # With vhost the machine is reset while frames are on their way, both ways: see net-reboot-load.
 own_network
