@@ -165,6 +165,23 @@ $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libtest.a $(B)/libtrapeze.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
 
+# The init of guests that run one command: a static program of its own, which the VMM carries along
+# (src/boot/init_image.c). It has no C library, so no sanitizer and no hardening that wants one.
+INIT_SRC := $(sort $(wildcard firmware/init/*.c))
+INIT_MAX := 65536
+$(B)/firmware/init.elf: $(INIT_SRC) $(wildcard firmware/init/*.h) include/vmm/guest_init.h $(B)/flags
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -Os -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+		-fcf-protection=none $(WARN) -Wconversion -I. -Iinclude -nostdlib -static \
+		-Wl,--build-id=none,-z,noexecstack,--gc-sections -o $@.tmp $(INIT_SRC)
+	$(Q)objcopy --strip-all --remove-section=.comment $@.tmp $@.out
+	$(Q)! nm -u $@.tmp | grep . || { echo "$@: uses what is not in it" >&2; exit 1; }
+	$(Q)test $$(stat -c %s $@.out) -lt $(INIT_MAX) || { echo "$@: $(INIT_MAX) bytes or more" >&2; exit 1; }
+	$(Q)rm -f $@.tmp && mv $@.out $@
+$(B)/obj/src/boot/init_image.o: $(B)/firmware/init.elf
+$(B)/obj/src/boot/init_image.o: CFLAGS_ALL += -Wa,-I$(B)/firmware
+
 # Code that runs inside the guest. X.S is linked at FIRMWARE_BASE (X.elf, 32 bit so that multiboot
 # loaders take it) and also laid out flat (X.bin).
 FIRMWARE_BASE := 0x100000
@@ -228,7 +245,7 @@ fuzz-run: $(FUZZ)
 
 ## ---- Static checks -----------------------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard src/*.c src/*/*.[ch] devices/*/*.[ch] include/*/*.h tests/*/*.[ch] firmware/tests/c/*.[ch]))
+C_FILES := $(sort $(wildcard src/*.c src/*/*.[ch] devices/*/*.[ch] include/*/*.h tests/*/*.[ch] firmware/init/*.[ch] firmware/tests/c/*.[ch]))
 
 .PHONY: analyze tidy format check-format check-layers
 analyze: ## gcc -fanalyzer over the product (build-analyze)
