@@ -37,14 +37,14 @@ owns() { # "ROOM ..." CONTRACT...
 		contract[$c.h]=$rooms
 	done
 }
-owns base base bits crc32c endian error guest_init json link lock log parse siphash str
+owns base base bits crc32c endian error guest_init guest_record json link lock log parse siphash str
 owns core bus device doorbell epoch guestmem irq loop power snap timer token_bucket
 owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
 owns devices virtio/console_wire virtio/net_wire virtio/pmem_wire virtio/vsock_wire
 owns devices virtio/vhost virtio/vhost_wire
 owns 'block devices' block/blk
 owns 'net devices' net/netdev net/vsock
-owns boot boot
+owns boot boot guest_segment
 owns 'boot machine' board
 owns 'boot kvm' cpu_entry
 owns 'char devices' chardev

@@ -24,11 +24,18 @@ enum boot_protocol {
 	BOOT_FLAT64,    /* flat binary in long mode at load_addr, first 4 GiB identity-mapped */
 };
 
+/* An initrd that is no file with a name, such as guest_segment_build() makes. */
+struct boot_segment {
+	const char *name; /* for messages */
+	int fd;           /* of a regular file; boot_open() makes a copy of it */
+};
+
 struct boot_config {
 	const char *kernel;
 	/* Concatenated, each padded to 4 bytes; for multiboot: the modules "path [args]". */
 	const char *const *initrd;
 	unsigned initrd_cnt;
+	const struct boot_segment *segment; /* behind the initrds; NULL: none. Not for multiboot */
 	const char *cmdline; /* as the guest shall see it, hints included; NULL: empty */
 	enum boot_protocol protocol;
 	/* Unpack a bzImage's payload on the host and enter the vmlinux in it. The guest then runs

@@ -214,10 +214,13 @@ static int open_kernel(struct boot *b, struct error **errp)
 
 static int open_initrds(struct boot *b, const struct boot_config *c, struct error **errp)
 {
-	if (!c->initrd_cnt)
+	if (!c->initrd_cnt && !c->segment)
 		return 0;
 	if (!b->loader->initrd)
 		return err_set(errp, EINVAL, "a flat binary takes no initrd");
+	if (c->segment && b->loader->modules)
+		return err_set(errp, EINVAL, "%s is for Linux, not for a multiboot kernel",
+			       c->segment->name);
 	return initrd_open(&b->initrds, c, b->loader->modules, b->loader->modules ? 4096 : 4, errp);
 }
 

@@ -80,17 +80,14 @@ static int slurp(struct image *img, uint64_t max, struct error **errp)
 	return 0;
 }
 
-int image_open(const char *path, uint64_t max, struct image *ret, struct error **errp)
+/* Looks at what @fd is, which becomes *ret's, also after an error. */
+static int take(int fd, uint64_t max, struct image *ret, struct error **errp)
 {
-	_cleanup_(image_close) struct image img = { .fd = -1 };
+	_cleanup_(image_close) struct image img = { .fd = fd };
 	const char *why;
 	struct stat st;
 	int r;
 
-	/* O_NOCTTY: a terminal named by mistake must not become ours. */
-	img.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (img.fd < 0)
-		return err_errno(errp, errno, "cannot open it");
 	if (fstat(img.fd, &st) < 0)
 		return err_errno(errp, errno, "cannot tell what kind of file it is");
 	why = unfit(st.st_mode);
@@ -112,6 +109,24 @@ int image_open(const char *path, uint64_t max, struct image *ret, struct error *
 	*ret = img;
 	img.fd = -1;
 	return 0;
+}
+
+int image_open(const char *path, uint64_t max, struct image *ret, struct error **errp)
+{
+	/* O_NOCTTY: a terminal named by mistake must not become ours. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_errno(errp, errno, "cannot open it");
+	return take(fd, max, ret, errp);
+}
+
+int image_from_fd(int fd, uint64_t max, struct image *ret, struct error **errp)
+{
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return err_errno(errp, errno, "cannot keep it open");
+	return take(fd, max, ret, errp);
 }
 
 void image_close(struct image *img)

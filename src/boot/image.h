@@ -19,6 +19,8 @@ struct image {
  * "kernel 'PATH': ".
  */
 int image_open(const char *path, uint64_t max, struct image *ret, struct error **errp) __must_check;
+/* The regular file that @fd is, which stays the caller's. Errors as image_open()'s. */
+int image_from_fd(int fd, uint64_t max, struct image *ret, struct error **errp) __must_check;
 void image_close(struct image *img); /* NULL-safe fields: accepts a zeroed or closed image */
 
 /* Exactly @len bytes from @off; a shorter file is an error ("has become shorter"). */

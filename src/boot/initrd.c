@@ -28,18 +28,22 @@ static int open_one(const char *name, bool args, struct image *ret, struct error
 	return image_open(path, INITRD_MAX, ret, errp);
 }
 
-/* Opens the next one behind those there are. */
-static int add(struct initrds *in, const char *name, bool args, uint64_t align, struct error **errp)
+/* Opens the next one behind those there are: @name, or, if there is one, @segment. */
+static int add(struct initrds *in, const char *name, const struct boot_segment *segment, bool args,
+	       uint64_t align, struct error **errp)
 {
 	struct initrd *e = &in->v[in->cnt++];
 	int r;
 
 	e->img.fd = -1;
+	if (segment)
+		name = segment->name;
 	if (asprintf(&e->name, "%s", name) < 0) {
 		e->name = NULL; /* undefined after a failure */
 		return err_set(errp, ENOMEM, "cannot copy an initrd's name");
 	}
-	r = open_one(name, args, &e->img, errp);
+	r = segment ? image_from_fd(segment->fd, INITRD_MAX, &e->img, errp)
+		    : open_one(name, args, &e->img, errp);
 	if (r < 0) {
 		err_wrap(errp, "initrd '%s'", name);
 		return r;
@@ -57,11 +61,13 @@ int initrd_open(struct initrds *in, const struct boot_config *c, bool args, uint
 {
 	int r = 0;
 
-	in->v = calloc(c->initrd_cnt, sizeof(*in->v));
+	in->v = calloc((size_t)c->initrd_cnt + 1, sizeof(*in->v));
 	if (!in->v)
 		return err_set(errp, ENOMEM, "cannot allocate the list of initrds");
 	for (unsigned i = 0; r == 0 && i < c->initrd_cnt; i++)
-		r = add(in, c->initrd[i], args, align, errp);
+		r = add(in, c->initrd[i], NULL, args, align, errp);
+	if (r == 0 && c->segment)
+		r = add(in, NULL, c->segment, false, align, errp);
 	return r;
 }
 
