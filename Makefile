@@ -108,7 +108,7 @@ FIRMWARE += $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/test
 FIRMWARE_C := $(patsubst firmware/%.c,$(B)/firmware/%.elf,$(wildcard firmware/tests/c/*.c))
 FIRMWARE += $(FIRMWARE_C)
 ALLOBJ  := $(OBJS) $(MAINOBJ) $(LIBTEST) \
-           $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c))
+           $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c tests/lab/inithost.c))
 
 # Debug information goes next to the program, where gdb finds it, and costs nothing when it is not read.
 define split-debug
@@ -342,11 +342,27 @@ $(LAB)/initrd.net: $(LAB)/initrd.disk $(LAB)/netload $(wildcard tests/lab/net/*)
 		$(foreach t,$(wildcard tests/lab/net/*),/net/$(notdir $t)=$t) \
 		$(foreach m,$(GUEST_NET),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd.disk $@.more >$@.tmp && rm -f $@.more && mv $@.tmp $@
+# Modules as a distribution has them, with their list, for an init that looks for them itself.
+INIT_MODULES := drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_legacy_dev \
+		drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci drivers/virtio/virtio_mmio \
+		drivers/block/virtio_blk drivers/char/virtio_console fs/overlayfs/overlay
+$(LAB)/initrd.modules: $(K)/release scripts/mkinitrd.sh Makefile
+	$(Q)rm -rf $@.d && mkdir -p $@.d $(foreach m,$(INIT_MODULES),$@.d/lib/modules/$$(cat $<)/kernel/$(dir $m))
+	$(Q)for m in $(INIT_MODULES); do cp $(K)/modules/$$m.ko $@.d/lib/modules/$$(cat $<)/kernel/$$m.ko; done
+	$(Q)PATH=$$PATH:/usr/sbin:/sbin depmod -b $@.d $$(cat $<) 2>/dev/null
+	$(Q)scripts/mkinitrd.sh --bare $@ $$(cd $@.d && find . -name '*.ko' -o -name modules.dep | LC_ALL=C sort | \
+		sed 's|^\.\(.*\)|\1=$@.d\1|') && rm -rf $@.d
+# What the host does with the guest's init.
+$(LAB)/inithost: $(B)/obj/tests/lab/inithost.o $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(STATIC_PIE) $(LDFLAGS_ALL) -s -o $@ $^ $(LIBS)
 $(LAB)/store.img: scripts/mkdisk.sh $(wildcard tests/lab/disk/*)
 	$(Q)CC='$(CC)' scripts/mkdisk.sh $(LAB) >$(LAB)/mkdisk.log 2>&1 || { cat $(LAB)/mkdisk.log; exit 1; }
-$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(LAB)/initrd.net $(LAB)/sockctl $(FIRMWARE)
+$(LAB)/guest.cpio: $(K)/release $(LAB)/vmlinux $(LAB)/initrd.disk $(LAB)/initrd.net $(LAB)/initrd.modules \
+		$(LAB)/inithost $(LAB)/sockctl $(FIRMWARE)
 	$(Q)scripts/mkinitrd.sh --bare $@ /guest/sockctl=$(LAB)/sockctl /guest/bzImage=$(K)/vmlinuz /guest/vmlinux=$(LAB)/vmlinux \
 		/guest/initrd=$(LAB)/initrd /guest/initrd.disk=$(LAB)/initrd.disk /guest/initrd.net=$(LAB)/initrd.net \
+		/guest/initrd.modules=$(LAB)/initrd.modules /guest/inithost=$(LAB)/inithost \
 		$(foreach f,$(FIRMWARE),/guest/$(notdir $f)=$f)
 $(LAB)/peer.cpio: scripts/mkpeer.sh
 	$(Q)scripts/mkpeer.sh $@

@@ -24,7 +24,7 @@ guest=(
 )
 lab=(
 	qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin
-	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img
+	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img kmod:/usr/sbin/depmod
 	iperf3:iperf3 iproute2:/bin/ip passt:passt
 )
 check=(

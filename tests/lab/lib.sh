@@ -249,6 +249,38 @@ wait_console() { # RE SECONDS
 	fail "in ${2:-30} s the console did not say: $1"
 }
 
+# run_command PACK-OPTION... -- COMMAND...: a guest that runs one command, by the init of firmware/init
+# ($with: more words for trapeze). Its output is in $DIR/out and $DIR/err, what the init said in
+# $DIR/records. $ports_on_sockets names ports that feed(), run beside the guest, connects to.
+run_command() {
+	local p w feeder=
+	/guest/inithost pack $DIR/seg "$@" || fail "cannot pack the init"
+	rm -f $DIR/out $DIR/err $DIR/records $DIR/raw
+	set -- ${with:-}
+	for p in control stdin stdout stderr; do
+		case $p in
+		control) w=file:$DIR/raw ;;
+		stdin) w=null ;;
+		stdout) w=file:$DIR/out ;;
+		stderr) w=file:$DIR/err ;;
+		esac
+		case " ${ports_on_sockets:-} " in *" $p "*) w=unix:$DIR/$p ;; esac
+		set -- "$@" --port org.trapeze.$p=$w
+	done
+	if [ -n "${ports_on_sockets:-}" ]; then
+		feed &
+		feeder=$!
+	fi
+	run_guest -k $VMLINUX -i $INITRD -i /guest/initrd.modules -i $DIR/seg -p "$QUIET" -m 256M "$@"
+	[ -z "$feeder" ] || wait $feeder
+	[ ! -e $DIR/raw ] || /guest/inithost show $DIR/raw >$DIR/records
+	cat $DIR/records
+}
+expect_record() {
+	n=$((n + 1))
+	grep -qE -e "$1" $DIR/records || fail "the init does not say: $1"
+}
+
 expect_exit() {
 	n=$((n + 1))
 	[ "$status" = "$1" ] || fail "exit status $status, expected $1; $(tail -n 3 "$messages")"
