@@ -49,9 +49,9 @@ struct vsock_stream;
 
 /* --vsock cid=N,path=PATH or cid=N,vhost. The string is from malloc. */
 struct vsock_config {
-	uint32_t cid; /* the guest's; 0: no such device */
-	char *path;   /* NULL with vhost */
-	bool vhost;   /* the kernel moves the data, and programs use AF_VSOCK */
+	uint32_t cid;         /* the guest's; 0: no such device */
+	char *path;           /* NULL with vhost */
+	bool vhost;           /* the kernel moves the data, and programs use AF_VSOCK */
 	unsigned max_streams; /* 0: as many as descriptors allow */
 };
 
