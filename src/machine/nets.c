@@ -62,7 +62,7 @@ static int create_net(struct machine *m, const struct net_config *c, const char 
 
 static int add_net(struct machine *m, const struct net_config *c, struct error **errp)
 {
-	struct virtio_net *n;
+	struct virtio_net *n = NULL;
 	char id[16];
 	int r;
 

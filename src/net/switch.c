@@ -196,7 +196,7 @@ static bool is_connected(const struct lan *l, const char *name)
 /* Names begin with a process's id. In another PID namespace it may live: he is asked then. */
 static bool seems_gone(const char *name)
 {
-	return kill(atoi(name), 0) < 0 && errno == ESRCH;
+	return kill((pid_t)strtol(name, NULL, 10), 0) < 0 && errno == ESRCH;
 }
 
 static void look_at(void *opaque, const char *name)

@@ -136,12 +136,15 @@ void switch_dir_close(struct switch_dir *d)
 	rmdir(d->path);
 }
 
+/* PID.NUMBER, decimal and hexadecimal. */
 static bool is_member(const char *name)
 {
-	unsigned pid, n;
-	char more;
+	size_t pid = strspn(name, "0123456789"), n;
 
-	return strlen(name) < 24 && sscanf(name, "%10u.%8x%c", &pid, &n, &more) == 2;
+	if (!pid || pid > 10 || name[pid] != '.')
+		return false;
+	n = strspn(name + pid + 1, "0123456789abcdef");
+	return n && n <= 8 && !name[pid + 1 + n];
 }
 
 void switch_dir_each(struct switch_dir *d, void (*fn)(void *opaque, const char *name), void *opaque)
