@@ -86,10 +86,16 @@ worker() {
 	while name=$(next) && [ -n "$name" ]; do run_case "$name"; done
 }
 
-i=0
+# A sign of life for whoever waits outside: a case may be long and silent, a host may not.
+while sleep 5; do echo alive; done >/dev/ttyS2 &
+alive=$!
+i=0 workers=
 while [ $i -lt "$jobs" ]; do
 	worker &
+	workers="$workers $!"
 	i=$((i + 1))
 done
-wait
+# shellcheck disable=SC2086
+wait $workers
+kill $alive
 [ ! -e $state/failed ]
