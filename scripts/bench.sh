@@ -118,10 +118,9 @@ if wanted disk; then
 	done
 	for d in "${disks[@]}"; do wait "$d" || bad=1; done
 fi
-# The emulated machine now and then gives a nested guest the same interrupt twice (QEMU 7.2 forgets that
-# it has delivered what VMRUN injected when its count of instructions runs out at that moment), and a
-# guest that is hit where it holds the interrupt's lock waits for itself. With many interrupts that
-# happens to one lab in three: each VMM has labs of its own, whose silence is noticed, and more tries.
+# The emulated machine hangs under a nested guest's network now and then, with QEMU as the guest's VMM
+# as with trapeze: in a hang that was looked at, the guest waited for itself in an interrupt, as if it had
+# come twice. Why is not proved. Each VMM has labs of its own, whose silence is noticed, and more tries.
 if wanted net; then
 	echo "bench: networks in the lab (four minutes or so) ..."
 	for vmm in qemu trapeze qemu-switch trapeze-switch qemu-vsock trapeze-vsock; do
