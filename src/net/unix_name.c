@@ -99,7 +99,8 @@ static int taken(const char *path, struct error **errp)
 		return -EEXIST;
 	}
 	err_set(errp, EADDRINUSE, "somebody listens at '%s' already", path);
-	err_hint(errp, "is that another guest? one end of a wire listens, the other does not");
+	err_hint(errp, "is that another guest? choose another path; of a wire one end listens, the "
+		       "other does not");
 	return -EADDRINUSE;
 }
 

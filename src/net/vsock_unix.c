@@ -4,22 +4,18 @@
 #include "net/vsock_unix.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 
 #include "vmm/error.h"
 #include "vmm/log.h"
 
-#define BACKLOG     1024
-#define SOCKET_MODE 0600
-#define RESERVE     128u /* descriptors for the rest of the process, to come */
-#define LINES       5u   /* at once, and then one in... */
-#define LINE_NS     (5 * NSEC_PER_SEC)
-#define CLAIM_MS    1000
+#define BACKLOG 1024
+#define RESERVE 128u /* descriptors for the rest of the process, to come */
+#define LINES   5u   /* at once, and then one in... */
+#define LINE_NS (5 * NSEC_PER_SEC)
 
 /* --- complaints ------------------------------------------------------------------------------- */
 
@@ -109,82 +105,10 @@ static unsigned stream_limit(int newest_fd)
 
 /* --- the name --------------------------------------------------------------------------------- */
 
-/*
- * Between finding a name stale and taking it another one of us could do the same, and both would
- * think it theirs. So one at a time looks at a directory. One that cannot be locked is used
- * without.
- */
-static int lock_directory(const char *path)
-{
-	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *slash = strrchr(path, '/');
-	int fd;
-
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (unsigned ms = 0; fd >= 0 && ms < CLAIM_MS; ms += 10) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-			break;
-		usleep(10000);
-	}
-	return fd;
-}
-
-/* Whoever made this name has gone without taking it along: 0. -EADDRINUSE: he is still there. */
-static int check_stale(const struct sockaddr_un *sa, struct error **errp)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct stat st;
-	int r;
-
-	if (fd < 0 || lstat(sa->sun_path, &st) < 0)
-		return err_errno(errp, errno, "cannot look at '%s'", sa->sun_path);
-	if (!S_ISSOCK(st.st_mode)) {
-		err_set(errp, EEXIST, "'%s' exists and is no socket", sa->sun_path);
-		err_hint(errp, "choose another path for --vsock, or remove that file");
-		return -EEXIST;
-	}
-	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
-	if (r < 0 && errno == ECONNREFUSED)
-		return 0;
-	if (r < 0 && errno != EAGAIN) /* EAGAIN: so many wait there already */
-		return err_errno(errp, errno, "cannot tell whether '%s' is in use", sa->sun_path);
-	err_set(errp, EADDRINUSE, "somebody listens at '%s' already", sa->sun_path);
-	err_hint(errp, "is that another guest? choose another path for this one");
-	return -EADDRINUSE;
-}
-
-static int take_name(struct vsock_host *h, struct error **errp)
-{
-	const struct sockaddr *addr = (const struct sockaddr *)&h->addr;
-	const char *path = h->addr.sun_path;
-	_cleanup_close_ int lock = lock_directory(path);
-	struct stat st;
-	int r;
-
-	(void)lock;
-	if (bind(h->listen.fd, addr, sizeof(h->addr)) < 0) {
-		if (errno != EADDRINUSE)
-			return err_errno(errp, errno, "cannot listen at '%s'", path);
-		r = check_stale(&h->addr, errp);
-		if (r < 0)
-			return r;
-		if ((unlink(path) < 0 && errno != ENOENT) ||
-		    bind(h->listen.fd, addr, sizeof(h->addr)) < 0)
-			return err_errno(errp, errno, "cannot listen at '%s' anew", path);
-	}
-	if (lstat(path, &st) == 0) {
-		h->bound = true;
-		h->dev = st.st_dev;
-		h->ino = st.st_ino;
-	}
-	if (listen(h->listen.fd, BACKLOG) < 0)
-		return err_errno(errp, errno, "cannot listen at '%s'", path);
-	return 0;
-}
-
 static int bind_socket(struct vsock_host *h, const char *path, struct error **errp)
 {
+	int r;
+
 	if (strlen(path) > VSOCK_PATH_MAX) {
 		err_set(errp, ENAMETOOLONG, "'%s' is too long for the name of a socket", path);
 		err_hint(errp, "at most %u bytes, as _PORT follows; a relative path may do",
@@ -193,12 +117,14 @@ static int bind_socket(struct vsock_host *h, const char *path, struct error **er
 	}
 	h->addr.sun_family = AF_UNIX;
 	memcpy(h->addr.sun_path, path, strlen(path));
-	h->listen.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* bind(2) makes the name with the socket's own mode, so that there is no moment at which
-	 * others may connect. */
-	if (h->listen.fd < 0 || fchmod(h->listen.fd, SOCKET_MODE) < 0)
-		return err_errno(errp, errno, "cannot create a socket for '%s'", path);
-	return take_name(h, errp);
+	r = unix_name_listen(&h->name, path, errp);
+	if (r < 0)
+		return r;
+	h->listen.fd = h->name.fd;
+	/* Many clients may come at once. */
+	return listen(h->listen.fd, BACKLOG) < 0
+		       ? err_errno(errp, errno, "cannot listen at '%s'", path)
+		       : 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -212,6 +138,7 @@ int vsock_open(const struct vsock_config *c, struct loop *loop, struct vsock_hos
 	if (!h)
 		return err_errno(errp, ENOMEM, "cannot open vsock '%s'", c->path);
 	h->loop = loop;
+	h->name.fd = -1;
 	h->listen = (struct ev_fd){ .fd = -1, .events = EV_IN, .cb = vsock_on_listen };
 	for (unsigned i = 0; i < VSOCK_STATES; i++)
 		link_init(&h->streams[i]);
@@ -233,7 +160,6 @@ int vsock_open(const struct vsock_config *c, struct loop *loop, struct vsock_hos
 struct vsock_host *vsock_close_host(struct vsock_host *h)
 {
 	struct link *l;
-	struct stat st;
 
 	if (!h)
 		return NULL;
@@ -242,11 +168,7 @@ struct vsock_host *vsock_close_host(struct vsock_host *h)
 		while ((l = link_first(&h->streams[i])))
 			vsock_stream_free(container_of(l, struct vsock_stream, link));
 	loop_del(&h->listen);
-	/* Only if it is still ours: somebody may have moved it, or put something else there. */
-	if (h->bound && lstat(h->addr.sun_path, &st) == 0 && st.st_dev == h->dev &&
-	    st.st_ino == h->ino)
-		unlink(h->addr.sun_path);
-	base_closep(&h->listen.fd);
+	unix_name_close(&h->name);
 	free(h);
 	return NULL;
 }

@@ -4,9 +4,9 @@
 #define NET_VSOCK_UNIX_H
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
+#include "net/unix_name.h"
 #include "net/vsock.h"
 #include "vmm/link.h"
 #include "vmm/loop.h"
@@ -44,9 +44,7 @@ struct vsock_host {
 	struct sockaddr_un addr; /* PATH */
 	struct ev_fd listen;     /* watched while it runs and is not tired */
 	bool run, tired;         /* tired: no descriptor was free; until @tick */
-	bool bound;              /* the name is ours: this inode */
-	dev_t dev;
-	ino_t ino;
+	struct unix_name name;   /* its descriptor is listen's */
 	struct link streams[VSOCK_STATES];
 	unsigned cnt, limit;
 	uint64_t extra; /* granted beyond VSOCK_KEEP_MIN, of VSOCK_KEEP_ALL */
