@@ -130,7 +130,9 @@ else
 	MESSAGE='reads MSR 0x12345678, which KVM does not know: general protection fault' \
 		t 80-msr-known real_msr $PASS "6${nl}w${nl}#GP${nl}#GP${nl}" -v
 	t 80-msr-fault real_msr $PASS "#GP${nl}#GP${nl}#GP${nl}#GP${nl}" --msr fault
-	for mode in split kernel user; do
+	# Not with --irqchip kernel: chips, injection and fault are all KVM's then, and one that interprets
+	# guests loses such an interrupt itself. With hardware it is lab/irqchip-fault.
+	for mode in split user; do
 		t "interrupt-and-fault-$mode" real_fault_irq $PASS "all ticks${nl}" --irqchip $mode --msr fault
 	done
 	t 80-msr-ignore real_msr $PASS "0${nl}w${nl}0${nl}w${nl}" --msr ignore
