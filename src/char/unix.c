@@ -11,31 +11,24 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "char/alarm.h"
 #include "char/console.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/unix_name.h"
 
-#define BACKLOG    8
-#define RETRY_NS   NSEC_PER_SEC /* after accept() found no descriptor free */
-#define CLAIM_MS   1000         /* how long to wait for others who look at the same directory */
-#define SOCKET_BIT 0600
+#define RETRY_NS NSEC_PER_SEC /* after accept() found no descriptor free */
 
 struct unix_server {
 	struct console *console;
-	struct ev_fd listen; /* watched while there is no client */
+	struct unix_name name;
+	struct ev_fd listen; /* its socket, watched while there is no client */
 	struct ev_fd again;  /* an alarm: watch it again */
 	struct ev_fd hup;    /* the client's socket, for hang-up alone */
 	bool connected, hung_up;
-	bool bound; /* the name is ours: this inode */
-	dev_t dev;
-	ino_t ino;
 };
 
 bool console_unix_connected(const struct console *c)
@@ -176,118 +169,18 @@ static void on_again(struct ev_fd *e, uint32_t revents)
 		wait_for_client(u);
 }
 
-/* --- the name --------------------------------------------------------------------------------- */
-
-/*
- * Between finding a name stale and taking it, and between taking it and listening, another one of
- * us could do the same and both would think it theirs. So one at a time looks at a directory. A
- * directory that cannot be locked is used without.
- */
-static int lock_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = NULL;
-	int fd;
-
-	if (asprintf(&dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".") < 0)
-		return -1;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (unsigned ms = 0; fd >= 0 && ms < CLAIM_MS; ms += 10) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-			break;
-		usleep(10000);
-	}
-	return fd;
-}
-
-/* Whoever made this name has gone without taking it along: 0. -EADDRINUSE: he is still there. */
-static int check_stale(const struct sockaddr_un *sa, struct error **errp)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const char *path = sa->sun_path;
-	struct stat st;
-	int r;
-
-	if (fd < 0 || lstat(path, &st) < 0)
-		return err_errno(errp, errno, "cannot look at '%s'", path);
-	if (!S_ISSOCK(st.st_mode)) {
-		err_set(errp, EEXIST, "'%s' exists and is no socket", path);
-		err_hint(errp, "choose another path for the console, or remove that file");
-		return -EEXIST;
-	}
-	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
-	if (r < 0 && errno == ECONNREFUSED)
-		return 0;
-	if (r < 0 && errno != EAGAIN) /* EAGAIN: so many wait there already */
-		return err_errno(errp, errno, "cannot tell whether '%s' is in use", path);
-	err_set(errp, EADDRINUSE, "somebody listens at '%s' already", path);
-	err_hint(errp, "is that another guest? choose another path for this one");
-	return -EADDRINUSE;
-}
-
-static int take_name(struct unix_server *u, const struct sockaddr_un *sa, struct error **errp)
-{
-	const struct sockaddr *addr = (const struct sockaddr *)sa;
-	_cleanup_close_ int lock = lock_directory(sa->sun_path);
-	int fd = u->listen.fd, r;
-	struct stat st;
-
-	(void)lock;
-	if (bind(fd, addr, sizeof(*sa)) < 0) {
-		if (errno != EADDRINUSE)
-			return err_errno(errp, errno, "cannot listen at '%s'", sa->sun_path);
-		r = check_stale(sa, errp);
-		if (r < 0)
-			return r;
-		if ((unlink(sa->sun_path) < 0 && errno != ENOENT) ||
-		    bind(fd, addr, sizeof(*sa)) < 0)
-			return err_errno(errp, errno, "cannot listen at '%s' anew", sa->sun_path);
-	}
-	if (lstat(sa->sun_path, &st) == 0) {
-		u->bound = true;
-		u->dev = st.st_dev;
-		u->ino = st.st_ino;
-	}
-	if (listen(fd, BACKLOG) < 0)
-		return err_errno(errp, errno, "cannot listen at '%s'", sa->sun_path);
-	return 0;
-}
-
-static int bind_socket(struct unix_server *u, const char *path, struct error **errp)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		err_set(errp, ENAMETOOLONG, "'%s' is too long for the name of a socket", path);
-		err_hint(errp, "at most %zu bytes; a relative path may do",
-			 sizeof(sa.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(sa.sun_path, path, strlen(path));
-	u->listen.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* bind(2) makes the name with the socket's own mode, so that there is no moment at which
-	 * others may connect. */
-	if (u->listen.fd < 0 || fchmod(u->listen.fd, SOCKET_BIT) < 0)
-		return err_errno(errp, errno, "cannot create a socket for '%s'", path);
-	return take_name(u, &sa, errp);
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void stop(struct console *c)
 {
 	struct unix_server *u = c->server;
-	struct stat st;
 
 	if (!u)
 		return;
 	loop_del(&u->listen);
 	loop_del(&u->hup);
 	alarm_destroy(&u->again);
-	/* Only if it is still ours: somebody may have moved it, or put something else there. */
-	if (u->bound && lstat(c->path, &st) == 0 && st.st_dev == u->dev && st.st_ino == u->ino)
-		unlink(c->path);
-	base_closep(&u->listen.fd);
+	unix_name_close(&u->name);
 	base_closep(&u->hup.fd);
 	free(u);
 	c->server = NULL;
@@ -305,14 +198,16 @@ int console_open_unix(struct console *c, const char *arg, struct error **errp)
 		return err_errno(errp, ENOMEM, "cannot open console socket '%s'", arg);
 	}
 	*u = (struct unix_server){ .console = c,
+				   .name.fd = -1,
 				   .listen = { .fd = -1, .events = EV_IN, .cb = on_listen },
 				   .again.fd = -1,
 				   .hup.fd = -1 };
 	c->server = u;
 	c->stop = stop;
-	r = bind_socket(u, arg, errp);
+	r = unix_name_listen(&u->name, arg, errp);
 	if (r < 0)
 		return r;
+	u->listen.fd = u->name.fd;
 	c->out = &c->own;
 	r = sink_init(c->out, c->path, c->loop, &nobody, errp);
 	c->own.readers_change = true;

@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 
 #include "net/netdev_internal.h"
-#include "net/unix_name.h"
 #include "net/wire.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/unix_name.h"
 
 #define AGAIN_NS    NSEC_PER_SEC
 #define PATIENCE_NS NSEC_PER_SEC
@@ -239,6 +239,9 @@ static int begin_listening(struct sock *s, struct error **errp)
 {
 	int r = unix_name_listen(&s->name, s->path, errp);
 
+	if (r == -EADDRINUSE)
+		err_hint(errp,
+			 "of a wire one end listens, the other does not; or choose another path");
 	if (r < 0)
 		return r;
 	s->accept.fd = s->name.fd;

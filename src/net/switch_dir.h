@@ -6,7 +6,7 @@
 #ifndef NET_SWITCH_DIR_H
 #define NET_SWITCH_DIR_H
 
-#include "net/unix_name.h"
+#include "vmm/unix_name.h"
 
 struct switch_dir {
 	char path[90];

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "net/unix_name.h"
 #include "net/vsock.h"
 #include "vmm/link.h"
 #include "vmm/loop.h"
 #include "vmm/token_bucket.h"
+#include "vmm/unix_name.h"
 
 enum vsock_stream_state {
 	VSOCK_CLIENT,     /* has connected to PATH; has yet to say to which port */

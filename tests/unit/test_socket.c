@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "net/unix_name.h"
 #include "tests/lib/net_kit.h"
+#include "vmm/unix_name.h"
 
 static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
 static char dir[] = "/tmp/trapeze-test-socket-XXXXXX", path[64];

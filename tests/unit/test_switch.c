@@ -13,8 +13,8 @@
 
 #include "net/mac_table.h"
 #include "net/netdev_internal.h"
-#include "net/unix_name.h"
 #include "tests/lib/net_kit.h"
+#include "vmm/unix_name.h"
 
 #define MEMBERS 3
 

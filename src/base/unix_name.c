@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unix_name.c: see unix_name.h. */
-#include "net/unix_name.h"
+#include "vmm/unix_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,14 +93,15 @@ static int taken(const char *path, struct error **errp)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+	if (lstat(path, &st) < 0)
+		return err_errno(errp, errno, "cannot look at '%s'", path);
+	if (!S_ISSOCK(st.st_mode)) {
 		err_set(errp, EEXIST, "'%s' exists and is no socket", path);
 		err_hint(errp, "choose another path, or remove that file");
 		return -EEXIST;
 	}
 	err_set(errp, EADDRINUSE, "somebody listens at '%s' already", path);
-	err_hint(errp, "is that another guest? choose another path; of a wire one end listens, the "
-		       "other does not");
+	err_hint(errp, "is that another guest? choose another path for this one");
 	return -EADDRINUSE;
 }
 

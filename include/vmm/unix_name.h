@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* unix_name.h: stream sockets that have a name in the file system (unix(7)). */
-#ifndef NET_UNIX_NAME_H
-#define NET_UNIX_NAME_H
+#ifndef VMM_UNIX_NAME_H
+#define VMM_UNIX_NAME_H
 
 #include <sys/types.h>
 
