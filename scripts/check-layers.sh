@@ -52,6 +52,7 @@ owns char console console_watch
 owns kvm cpuid msr probe vcpu vm
 owns 'kvm boot char block net' config # what the user wants, enums of these rooms included
 owns 'machine verdict' machine verdict
+owns 'lens cli' symbols
 owns machine hints
 owns cli cli options
 

@@ -106,6 +106,13 @@ int boot_load(struct boot *b, struct guest_mem *gm, const struct boot_env *env,
 bool boot_wants_cache(const struct boot *b);
 void boot_fill_cache(const struct boot *b, const _Atomic bool *stop);
 
+/*
+ * The kernel at @path as it is when it runs, for who looks at it: the payload of a bzImage
+ * unpacked, any other file as it is. *ret is the caller's to free(). Any thread; errors name the
+ * file.
+ */
+int boot_kernel_bytes(const char *path, void **ret, size_t *len, struct error **errp) __must_check;
+
 /* Where the last boot_load() put the initrd; len 0: none. */
 void boot_initrd_range(const struct boot *b, gpa_t *gpa, uint64_t *len);
 

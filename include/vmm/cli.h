@@ -22,13 +22,14 @@ struct error;
 enum verb_id {
 	VERB_RUN,
 	VERB_IMG,
+	VERB_SYMBOLS,
 	VERB_DOCTOR,
 	VERB_COMPLETION,
 	VERB_HELP,
 	VERB_VERSION,
 	VERB_INTERNAL
 };
-#define VERB_CNT 7
+#define VERB_CNT 8
 
 struct verb {
 	const char *name;
@@ -65,6 +66,7 @@ extern const unsigned exit_status_cnt, console_key_cnt, signal_cnt, environment_
  */
 int cmd_run(int argc, char **argv, struct error **errp);
 int cmd_img(int argc, char **argv, struct error **errp);
+int cmd_symbols(int argc, char **argv, struct error **errp);
 int cmd_doctor(int argc, char **argv, struct error **errp);
 int cmd_completion(int argc, char **argv, struct error **errp);
 int cmd_help(int argc, char **argv, struct error **errp);
@@ -110,6 +112,11 @@ int completion_print(const char *shell, FILE *f, struct error **errp) __must_che
 
 extern const struct opt img_options[];
 extern const unsigned img_option_cnt;
+
+/* --- symbols (src/cli/symbols.c) -------------------------------------------------------------- */
+
+extern const struct opt symbols_options[];
+extern const unsigned symbols_option_cnt;
 
 /* --- doctor (src/cli/doctor.c) ---------------------------------------------------------------- */
 

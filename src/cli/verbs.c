@@ -15,13 +15,10 @@ static const struct opt_word shell_words[] = {
 };
 
 static const struct opt_word verb_words[] = {
-	{ "run", 0, NULL },
-	{ "img", 0, NULL },
-	{ "doctor", 0, NULL },
-	{ "completion", 0, NULL },
-	{ "help", 0, NULL },
-	{ "version", 0, NULL },
-	{ 0 },
+	{ "run", 0, NULL },        { "img", 0, NULL },
+	{ "symbols", 0, NULL },    { "doctor", 0, NULL },
+	{ "completion", 0, NULL }, { "help", 0, NULL },
+	{ "version", 0, NULL },    { 0 },
 };
 
 static const struct opt_word img_words[] = {
@@ -76,6 +73,21 @@ const struct verb verbs[VERB_CNT] = {
 		.opt = img_options,
 		.opt_cnt = &img_option_cnt,
 		.words = img_words,
+		.completes = OPT_FILES,
+	},
+	[VERB_SYMBOLS] = {
+		.name = "symbols",
+		.args = "KERNEL [-o FILE | NAME | ADDRESS]...",
+		.summary = "list what a kernel's addresses are called",
+		.description =
+			"Reads the names that a kernel carries for its own /proc/kallsyms (stock kernels "
+			"do, and come with no other symbols), or the symbol table of an ELF file, or a "
+			"System.map, and lists them as nm(1) does. Addresses are those the kernel was "
+			"linked at, where it runs with nokaslr, and when trapeze unpacks it.\n\n"
+			"With -o, writes them as an ELF file for a debugger: (gdb) symbol-file FILE. "
+			"With names or addresses, looks those up.",
+		.opt = symbols_options,
+		.opt_cnt = &symbols_option_cnt,
 		.completes = OPT_FILES,
 	},
 	[VERB_DOCTOR] = {
