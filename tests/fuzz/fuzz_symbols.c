@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_symbols.c: symbols of whatever kind, and what is asked of them. */
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "vmm/symbols.h"
 
