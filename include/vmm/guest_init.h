@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * guest_init.h: what the host and firmware/init, the first process of a guest that runs one
- *command, say to each other. Both sides include this file; it needs no C library. Everything is
+ * command, say to each other. Both sides include this file; it needs no C library. Everything is
  * little-endian, as both are x86-64, and of fixed size.
  *
  * Before the boot: the host appends a cpio segment (vmm/guest_segment.h) to the guest's initramfs.

@@ -16,6 +16,7 @@
 #include "boot/acpi_format.h"
 #include "vmm/board.h"
 #include "vmm/error.h"
+#include "vmm/io.h"
 
 #define OEM_ID       "TRAPEZ"
 #define OEM_TABLE_ID "TRAPEZE "
@@ -526,21 +527,6 @@ int acpi_write(const struct acpi_tables *t, struct guest_mem *gm, struct error *
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* As acpidump -b names them, but for the RSDP: it has no table header, and iasl refuses to read
  * even one of its own making, so it stays out of the way of "iasl -d *.dat". */
 static int dump_one(int dir_fd, const char *dir, const struct acpi_blob *b, struct error **errp)
@@ -554,7 +540,7 @@ static int dump_one(int dir_fd, const char *dir, const struct acpi_blob *b, stru
 	for (unsigned i = 0; i < 4; i++)
 		name[i] = (char)tolower((unsigned char)b->sig[i]);
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	r = fd < 0 ? -errno : write_all(fd, b->data, b->len);
+	r = fd < 0 ? -errno : io_write_all(fd, b->data, b->len);
 	if (r < 0)
 		return err_errno(errp, -r, "cannot write ACPI table '%s/%s'", dir, name);
 	return 0;

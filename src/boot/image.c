@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "vmm/error.h"
+#include "vmm/io.h"
 
 #define COPY_CHUNK  (16 * 1024)
 #define PIPE_MAX    (4 * GIB) /* what a pipe delivers is kept in memory */
@@ -29,21 +30,6 @@ static const char *unfit(mode_t mode)
 	default:
 		return NULL;
 	}
-}
-
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* A pipe can be read once only, a guest can be reset often: keep what it said in a memfd. */
@@ -70,7 +56,7 @@ static int slurp(struct image *img, uint64_t max, struct error **errp)
 			return err_set(errp, EFBIG,
 				       "the pipe delivers more than the limit of %" PRIu64 " MiB",
 				       max / MIB);
-		r = write_all(mem, buf, (size_t)n);
+		r = io_write_all(mem, buf, (size_t)n);
 		if (r < 0)
 			return err_errno(errp, -r, "cannot keep what the pipe delivers");
 	}

@@ -10,6 +10,7 @@
 #include "vmm/boot.h"
 #include "vmm/cli.h"
 #include "vmm/error.h"
+#include "vmm/io.h"
 #include "vmm/parse.h"
 #include "vmm/symbols.h"
 
@@ -66,21 +67,6 @@ static int look_up(const struct symbols *s, const char *word, struct error **err
 	return 0;
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* Appears when it is complete. */
 static int write_file(const struct symbols *s, const char *path, struct error **errp)
 {
@@ -97,7 +83,7 @@ static int write_file(const struct symbols *s, const char *path, struct error **
 	fd = mkostemp(early, O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(errp, errno, "cannot write '%s'", path);
-	r = write_all(fd, elf, len);
+	r = io_write_all(fd, elf, len);
 	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(early, path) < 0))
 		r = -errno;
 	if (r < 0) {
