@@ -348,6 +348,7 @@ static void pre_save(void *s)
 {
 	struct virtio_net *n = s;
 
+	n->saved_first = n->first_mac;
 	virtio_pre_save(&n->vdev);
 }
 
@@ -356,8 +357,11 @@ static int post_load(void *s, unsigned version, struct error **errp)
 	struct virtio_net *n = s;
 	int r;
 
-	(void)version;
-	if (!net_filter_valid(&n->filter))
+	/* A card without a set address has another one in each process: the guest's is the saved
+	 * one. */
+	if (version < 2)
+		n->saved_first = n->first_mac;
+	if (!net_filter_valid(&n->filter) || !net_mac_valid(n->saved_first))
 		return err_set(errp, EINVAL, "the address filter is one that no driver can set");
 	if (!n->pairs || n->pairs > n->max_pairs)
 		return err_set(errp, EINVAL,
@@ -368,6 +372,7 @@ static int post_load(void *s, unsigned version, struct error **errp)
 	r = virtio_post_load(&n->vdev, errp);
 	if (r < 0)
 		return r;
+	n->first_mac = n->saved_first;
 	atomic_store(&n->mac, n->filter.mac);
 	n->restored = true;
 	return 0;
@@ -380,10 +385,11 @@ static const struct snap_field net_fields[] = {
 	SNAP(struct virtio_net, filter.uni_all, 1),   SNAP(struct virtio_net, filter.multi_all, 1),
 	SNAP(struct virtio_net, filter.mac, 1),       SNAP_ARR(struct virtio_net, filter.uni, 1),
 	SNAP_ARR(struct virtio_net, filter.multi, 1), SNAP_ARR(struct virtio_net, filter.vlan, 1),
+	SNAP(struct virtio_net, saved_first, 2),
 };
 
 static const struct snap_desc net_state = {
-	.version = 1,
+	.version = 2,
 	.min_version = 1,
 	.f = net_fields,
 	.n = ARRAY_LEN(net_fields),

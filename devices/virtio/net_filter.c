@@ -30,11 +30,15 @@ void net_filter_update(struct net_filter *f, bool by_vlan)
 	f->own = f->mode & MODE(NOUNI) ? NO_MAC : f->mac;
 }
 
+bool net_mac_valid(net_mac mac)
+{
+	return mac && !(mac & ~BROADCAST) && !(mac & MULTICAST);
+}
+
 bool net_filter_valid(const struct net_filter *f)
 {
 	return f->mode < 2 * MODE(NOBCAST) && f->uni_cnt <= NET_FILTER_MACS &&
-	       f->multi_cnt <= NET_FILTER_MACS && f->mac && !(f->mac & ~BROADCAST) &&
-	       !(f->mac & MULTICAST);
+	       f->multi_cnt <= NET_FILTER_MACS && net_mac_valid(f->mac);
 }
 
 static bool listed(const uint64_t *table, unsigned cnt, net_mac mac)

@@ -63,6 +63,8 @@ struct net_filter {
 void net_filter_reset(struct net_filter *f, net_mac mac);
 /* The driver runs, or has said something else; @by_vlan: F_CTRL_VLAN. */
 void net_filter_update(struct net_filter *f, bool by_vlan);
+/* Is it a card's own: not zero, not a group's, no more than 48 bits? */
+bool net_mac_valid(net_mac mac);
 /* Is a snapshot's filter one that a driver can have made? */
 bool net_filter_valid(const struct net_filter *f);
 bool net_filter_asks(const struct net_filter *f, const uint8_t head[NET_FILTER_HEAD]);
@@ -132,8 +134,9 @@ struct virtio_net {
 	unsigned max_pairs;
 	uint64_t info_offloads;
 	unsigned mtu, host_mtu;
-	uint32_t speed; /* Mbit/s */
-	net_mac first_mac;
+	uint32_t speed;      /* Mbit/s */
+	net_mac first_mac;   /* what a reset brings back */
+	net_mac saved_first; /* its copy in a snapshot, until it has been looked at */
 
 	/* loop */
 	bool cable;       /* virtio_net_set_link() */

@@ -75,8 +75,8 @@ struct net_events {
  * Opens the host's end. Errors name the card's backend, the reason in words and what to do. Control
  * thread, before @loop runs. Events come from the first netdev_run(true) on.
  */
-int netdev_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-		struct netdev **ret, struct error **errp) __must_check;
+int netdev_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+		struct error **errp) __must_check;
 /* Ends what was started for it. Not while the loop runs. NULL-safe, returns NULL. */
 struct netdev *netdev_close(struct netdev *n);
 void netdev_set_events(struct netdev *n, const struct net_events *ev, void *opaque);

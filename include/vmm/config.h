@@ -84,7 +84,7 @@ enum rng_presence { RNG_AUTO, RNG_ON, RNG_OFF };
 #define CONFIG_PMEMS 8
 
 struct vm_config {
-	char *name; /* for messages and thread names; default "vm" */
+	char *name; /* network cards have addresses made of it; NULL: none was given */
 	struct {
 		char *kernel;           /* -k */
 		struct str_list initrd; /* -i, may repeat */

@@ -30,7 +30,6 @@ void config_init(struct vm_config *c)
 	 * A string that could not be allocated stays NULL; config_check() finds it. Callers need no
 	 * error path for the one moment at which nothing else is in use.
 	 */
-	c->name = strdup("vm");
 	c->boot.hints = true;
 	c->boot.unpack = true;
 	c->cpu.model = strdup("host");
@@ -234,7 +233,7 @@ static int check_board(struct vm_config *c, struct error **errp)
 		if (!c->serial[i])
 			return err_errno(errp, ENOMEM, "cannot build the configuration");
 	}
-	if (!c->name || !c->cpu.model || !c->debugcon)
+	if (!c->cpu.model || !c->debugcon)
 		return err_errno(errp, ENOMEM, "cannot build the configuration");
 	return 0;
 }

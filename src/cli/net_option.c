@@ -187,7 +187,8 @@ const struct opt_word net_words[] = {
 	{ ",vhost", 0, "tap: let the host's kernel move the packets" },
 	{ ",queues=N", 0, "tap: pairs of queues, at most 16 (default 1)" },
 	{ ",mac=ADDRESS", 0,
-	  "the card's address (default: made of the VM's --name and the card's number)" },
+	  "the card's address (default: made of the VM's --name and the card's number; without a "
+	  "name a new one in each run)" },
 	{ ",mtu=N", 0, "tell the guest this MTU, 68 to 65535" },
 	{ ",link=on|off", 0, "whether the cable is plugged in at first (default on)" },
 	{ ",bw=SIZE", 0, "at most SIZE bytes a second, each way" },

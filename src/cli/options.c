@@ -335,7 +335,9 @@ const struct opt run_options[] = {
 	  .help = "Say what the run cost when it has ended" },
 
 	{ "General", "name", "name", NULL, 0, "NAME", &opt_text, AT(config.name),
-	  .help = "A name for messages and threads" },
+	  .fallback = "none",
+	  .help = "The VM's name: its network cards keep their addresses as long as it is the "
+		  "same" },
 	{ "General", "log.file", "log-file", NULL, 0, "FILE", &opt_file, AT(config.log_file),
 	  .fallback = "standard error", .help = "Append the log to FILE" },
 	{ "General", "log.level", "log-level", NULL, 0, "LEVEL", &opt_enum, AT(config.log_level),

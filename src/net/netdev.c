@@ -21,8 +21,8 @@ static netdev_open_fn *const openers[] = {
 	[NET_SOCKET] = socket_open,
 };
 
-int netdev_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-		struct netdev **ret, struct error **errp)
+int netdev_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+		struct error **errp)
 {
 	struct netdev *n = NULL;
 	int r;
@@ -33,7 +33,7 @@ int netdev_open(const struct net_config *c, const char *vm_name, struct loop *lo
 	if (c->queues > NET_QUEUES_MAX)
 		return err_set(errp, EINVAL, "%u queue pairs are more than the %u a card can have",
 			       c->queues, NET_QUEUES_MAX);
-	r = openers[c->kind](c, vm_name, loop, &n, errp);
+	r = openers[c->kind](c, loop, &n, errp);
 	if (r < 0)
 		return r;
 	n->loop = loop;

@@ -66,8 +66,8 @@ void netdev_set_link(struct netdev *n, bool up);
  * The kinds. *ret is a new struct netdev with .ops, .info and .link filled in, and .name or
  * .info.backend; the rest is netdev_open()'s. @loop may be used from here on.
  */
-typedef int netdev_open_fn(const struct net_config *c, const char *vm_name, struct loop *loop,
-			   struct netdev **ret, struct error **errp);
+typedef int netdev_open_fn(const struct net_config *c, struct loop *loop, struct netdev **ret,
+			   struct error **errp);
 netdev_open_fn tap_open, passt_open, switch_open, socket_open;
 
 #endif

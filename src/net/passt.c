@@ -512,13 +512,12 @@ static int start(struct passt *p, struct loop *loop, struct error **errp)
 	return r < 0 ? r : child_watch(&p->child, loop, errp);
 }
 
-int passt_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-	       struct netdev **ret, struct error **errp)
+int passt_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+	       struct error **errp)
 {
 	struct passt *p;
 	int r = check_config(c, errp);
 
-	(void)vm_name;
 	if (r < 0)
 		return r;
 	p = calloc(1, sizeof(*p));

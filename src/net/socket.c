@@ -264,13 +264,12 @@ static int begin_connecting(struct sock *s, struct error **errp)
 	return r;
 }
 
-int socket_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-		struct netdev **ret, struct error **errp)
+int socket_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+		struct error **errp)
 {
 	struct sock *s;
 	int r;
 
-	(void)vm_name;
 	if (!c->path || !*c->path)
 		return err_set(errp, EINVAL, "-n socket needs path=, the name of a unix socket");
 	if (c->queues > 1)

@@ -469,14 +469,13 @@ static int enter(struct lan *l, const char *name, struct error **errp)
 	return 0;
 }
 
-int switch_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-		struct netdev **ret, struct error **errp)
+int switch_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+		struct error **errp)
 {
 	const char *name = c->name ? c->name : "default";
 	struct lan *l;
 	int r;
 
-	(void)vm_name;
 	if (c->queues > 1)
 		return err_set(errp, EINVAL, "a port of a switch has one queue pair, not %u",
 			       c->queues);

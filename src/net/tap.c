@@ -332,13 +332,12 @@ static const struct netdev_ops tap_ops = {
 	.close = tap_close,
 };
 
-int tap_open(const struct net_config *c, const char *vm_name, struct loop *loop,
-	     struct netdev **ret, struct error **errp)
+int tap_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
+	     struct error **errp)
 {
 	struct tap *t = calloc(1, sizeof(*t));
 	int r;
 
-	(void)vm_name;
 	if (!t)
 		return err_set(errp, ENOMEM, "no memory for a tap");
 	r = tap_iface_open(c, &t->iface, errp);

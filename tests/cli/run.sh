@@ -149,6 +149,11 @@ if [ "$status" -eq 0 ] && cmp -s "$dir/out" "$dir/again.json"; then
 else
 	fail "--dump-config does not read back"
 fi
+if grep -q '"name"' "$dir/again.json"; then
+	fail "--dump-config gives a VM without a name one that others have too"
+else
+	pass "--dump-config: no name stays none"
+fi
 run run -m 1G --config "$dir/again.json" --dump-config
 expect 0 out '"size": "1G"' "flags win over a file that comes later"
 "$T" run --dump-config >/dev/full 2>"$dir/err"

@@ -74,7 +74,7 @@ int net_kit_open(struct net_kit *k, const struct net_config *c, struct error **e
 	k->greedy = true;
 	k->loop = loop_create("net", NULL);
 	assert_non_null(k->loop);
-	r = netdev_open(c, "vm", k->loop, &k->n, errp);
+	r = netdev_open(c, k->loop, &k->n, errp);
 	if (r < 0) {
 		assert_null(k->n);
 		k->loop = loop_destroy(k->loop);

@@ -344,6 +344,30 @@ static void addresses(void **state)
 	}
 }
 
+/* Two VMs without a name may run at once on one network, so no address is another's. */
+static void addresses_without_a_name(void **state)
+{
+	static char empty[] = "";
+	uint64_t seen[8];
+
+	(void)state;
+	NEED_TAP();
+	for (unsigned round = 0; round < ARRAY_LEN(seen); round += 2) {
+		for (unsigned i = 0; i < 2; i++)
+			w.net[i] = (struct net_config){ .kind = NET_TAP };
+		w.config.name = round & 2 ? empty : NULL;
+		add(2);
+		for (unsigned i = round; i < round + 2; i++) {
+			seen[i] = mac_of(i - round);
+			assert_int_equal(seen[i] & 3, 2);
+			for (unsigned k = 0; k < i; k++)
+				assert_int_not_equal(seen[i], seen[k]);
+		}
+		tear_down(NULL);
+		set_up(NULL);
+	}
+}
+
 /* What is wrong with a network is said before anything runs, with the card's name. */
 static void refusals(void **state)
 {
@@ -365,6 +389,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(row49_tap_backlog, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_pair_of_several, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(addresses_without_a_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
 	};
 

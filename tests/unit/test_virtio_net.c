@@ -456,6 +456,7 @@ static void survives_a_snapshot(void **state)
 	(void)state;
 	ng_begin(&g, &(struct ng_config){ .pairs = 2 }, NG_USUAL | VIRTIO_NET_F_MQ);
 	ng_create(&fresh, &(struct ng_config){ .pairs = 2 });
+	fresh.n->first_mac = 0x020000000006; /* as in another process */
 	assert_int_equal(ng_command(&g, VIRTIO_NET_CTRL_RX, 0, &off, 1), VIRTIO_NET_OK);
 	assert_int_equal(ng_command(&g, VIRTIO_NET_CTRL_MAC, 1, NG_OTHER, 6), VIRTIO_NET_OK);
 	assert_int_equal(ng_command(&g, VIRTIO_NET_CTRL_VLAN, 0, vlan, 2), VIRTIO_NET_OK);
@@ -466,6 +467,8 @@ static void survives_a_snapshot(void **state)
 	device_reset(&fresh.r.v->dev);
 	assert_snapshot_round_trip(&g.r.v->dev, &fresh.r.v->dev);
 	assert_int_equal(NG_CONFIG(&fresh, mac), 0x214365005452);
+	device_reset(&fresh.r.v->dev);
+	assert_int_equal(NG_CONFIG(&fresh, mac), g.n->first_mac);
 	ng_end(&g);
 	ng_end(&fresh);
 }
@@ -490,6 +493,11 @@ static void address_of_a_group(struct virtio_net *n)
 	n->filter.mac = 1;
 }
 
+static void group_from_the_start(struct virtio_net *n)
+{
+	n->first_mac = 1;
+}
+
 static void too_many_pairs(struct virtio_net *n)
 {
 	n->pairs = 3;
@@ -510,7 +518,7 @@ static void hostile_snapshots(void **state)
 {
 	static void (*const spoil[])(struct virtio_net * n) = {
 		address_count,  group_counts, unknown_mode,       address_of_a_group,
-		too_many_pairs, no_pairs,     offloads_of_nobody,
+		too_many_pairs, no_pairs,     offloads_of_nobody, group_from_the_start,
 	};
 
 	(void)state;
