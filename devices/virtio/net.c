@@ -27,6 +27,8 @@
 #define DEFAULT_SPEED 10000u
 /* A tenth of a second's worth may pass at once. */
 #define BURST_DIVISOR 10
+/* Linux announces itself before it takes up a link of which it hears in the same interrupt. */
+#define ANNOUNCE_AFTER_NS UINT64_C(100000000)
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
@@ -75,6 +77,21 @@ static void limit_init(struct net_limit *l, const struct virtio_net_params *p,
 	timer_init(&l->timer, loop_clock(p->loop), cb);
 }
 
+static void announce(void *arg)
+{
+	struct virtio_net *n = arg;
+
+	if (!n->vdev.active || !virtio_has(&n->vdev, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		return;
+	atomic_fetch_or(&n->status, VIRTIO_NET_S_ANNOUNCE);
+	virtio_config_changed(&n->vdev);
+}
+
+static void on_announce_time(struct ev_timer *t)
+{
+	announce(container_of(t, struct virtio_net, announce_timer));
+}
+
 /* --- the host's end --------------------------------------------------------------------------- */
 
 void net_run(struct virtio_net *n)
@@ -118,6 +135,12 @@ static void look_at_link(struct virtio_net *n)
 	if (n->vhost)
 		net_run(n);
 	pump_all(n);
+	/* Whoever is behind the host's end now may never have heard of the guest. */
+	if (up && n->vdev.active)
+		timer_arm(&n->announce_timer,
+			  vclock_now(n->announce_timer.clock) + ANNOUNCE_AFTER_NS);
+	else
+		timer_cancel(&n->announce_timer);
 }
 
 static void on_readable(void *opaque, unsigned q)
@@ -172,16 +195,6 @@ static void unplug(void *arg)
 void virtio_net_set_link(struct virtio_net *n, bool up)
 {
 	virtio_run_on_loop(&n->vdev, up ? plug : unplug, n);
-}
-
-static void announce(void *arg)
-{
-	struct virtio_net *n = arg;
-
-	if (!n->vdev.active || !virtio_has(&n->vdev, VIRTIO_NET_F_GUEST_ANNOUNCE))
-		return;
-	atomic_fetch_or(&n->status, VIRTIO_NET_S_ANNOUNCE);
-	virtio_config_changed(&n->vdev);
 }
 
 void virtio_net_announce(struct virtio_net *n)
@@ -307,6 +320,7 @@ static void net_quiesce(struct virtio_device *v, unsigned q)
 	if (q == VIRTIO_ALL_QUEUES) {
 		net_vhost_stop(n, 0);
 		netdev_run(n->net, 0, 0);
+		timer_cancel(&n->announce_timer);
 		timer_cancel(&n->tx_limit.timer);
 		timer_cancel(&n->rx_limit.timer);
 	}
@@ -506,6 +520,7 @@ static void describe(struct virtio_net *n, const struct virtio_net_params *p)
 	n->cable = !p->link_down;
 	n->up = n->cable && netdev_link(p->net);
 	n->status = n->up ? VIRTIO_NET_S_LINK_UP : 0;
+	timer_init(&n->announce_timer, loop_clock(p->loop), on_announce_time);
 	limit_init(&n->tx_limit, p, on_tx_time);
 	limit_init(&n->rx_limit, p, on_rx_time);
 }

@@ -47,7 +47,8 @@ void virtio_net_set_link(struct virtio_net *n, bool up);
 
 /*
  * Asks the driver to say to its network where it is now (5.1.6.5.4), as after a move to another
- * host. A device restored from a snapshot does so by itself. Any thread that may wait for the loop.
+ * host. A device restored from a snapshot does so by itself, and so does one whose link comes up.
+ * Any thread that may wait for the loop.
  */
 void virtio_net_announce(struct virtio_net *n);
 

@@ -158,7 +158,8 @@ struct virtio_net {
 	struct vq_chain chain;                /* the one at work, of a transmit or control queue */
 	struct iovec tx_iov[VQ_MAX_SEGS + 1]; /* its header and its frame */
 
-	bool restored; /* control: has something to announce */
+	bool restored;                  /* control: has something to announce */
+	struct ev_timer announce_timer; /* since the link has come up */
 	/* What the configuration shows, written on the loop, read by the control side. */
 	_Atomic uint16_t status;
 	_Atomic uint64_t mac;

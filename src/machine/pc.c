@@ -411,6 +411,7 @@ const struct dev_row pc_devices[] = {
 	{ "networks", machine_add_nets, wants_nets },
 	{ "persistent memory", machine_add_pmem, wants_pmem },
 	{ "virtio console", machine_add_virtio_console, config_has_virtio_console },
+	/* After networks, whose scripts are to find the limits as they were. */
 	{ "sockets", machine_add_vsock, config_has_vsock },
 	{ "entropy device", machine_add_rng, config_has_rng },
 	/* After all that may sit on it. */

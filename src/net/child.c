@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "vmm/error.h"
+#include "vmm/nofile.h"
 
 #define READS_MAX 16u /* of its standard error, each time: it may write without end */
 
@@ -238,6 +239,7 @@ int child_start(struct child *c, char *const argv[], int fd, struct error **errp
 		c->pid = 0;
 		return err_errno(errp, r, "cannot start '%s'", argv[0]);
 	}
+	nofile_give_back(c->pid);
 	c->end.fd = pidfd_open(c->pid, 0);
 	if (c->end.fd < 0) {
 		r = err_errno(errp, errno, "cannot watch '%s'", argv[0]);

@@ -364,7 +364,8 @@ int tap_open(const struct net_config *c, struct loop *loop, struct netdev **ret,
 	if_watch_on(&t->watch, loop);
 	atomic_store(&t->n.link, true);
 	look_and_tell(t);
-	log_msg(LOG_INFO, "net", "interface '%s'%s", t->iface.name,
+	/* A name that was not asked for is said always: without it nobody can use the interface. */
+	log_msg(c->name ? LOG_INFO : LOG_WARN, "net", "interface '%s'%s", t->iface.name,
 		t->iface.created ? ", made for this guest" : "");
 	*ret = &t->n;
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/nofile.h"
 
 #define BACKLOG 1024
 #define RESERVE 128u /* descriptors for the rest of the process, to come */
@@ -77,22 +78,15 @@ static void on_tick(struct ev_timer *t)
 
 /*
  * A shell's usual limit is 1024 descriptors, a tenth of what a busy guest may want; the hard limit
- * is what the administrator means.
+ * is what the administrator means. Scripts of networks have run by now (see pc_devices).
  */
 static unsigned descriptor_limit(void)
 {
-	const rlim_t want = VSOCK_STREAMS_MAX + RESERVE;
-	struct rlimit r;
+	const rlim_t want = VSOCK_STREAMS_MAX + RESERVE, limit = nofile_raise(want);
 
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+	if (!limit)
 		return RESERVE;
-	if (r.rlim_cur < want && r.rlim_cur < r.rlim_max) {
-		struct rlimit more = { r.rlim_max < want ? r.rlim_max : want, r.rlim_max };
-
-		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-			r = more;
-	}
-	return r.rlim_cur < want ? (unsigned)r.rlim_cur : (unsigned)want;
+	return (unsigned)(limit < want ? limit : want);
 }
 
 /* Those that are open, about: descriptors are given out from the lowest on. */

@@ -205,6 +205,9 @@ static void names(void **state)
 	NEED_TAP();
 	assert_int_equal(open_tap(NULL, 1, NULL), 0);
 	assert_string_equal(netdev_info(kit.n).backend, "tap tap0");
+	/* Who did not choose the name is told it. */
+	assert_string_equal(net_log_taken(),
+			    "trapeze: net: interface 'tap0', made for this guest\n");
 	tear_down(NULL);
 	set_up(NULL);
 	/* Made for this guest: gone with it. */
@@ -212,6 +215,7 @@ static void names(void **state)
 	/* One queue of an interface that could have several. */
 	make_persistent("p0", IFF_TAP | IFF_MULTI_QUEUE);
 	assert_int_equal(open_tap("p0", 1, NULL), 0);
+	assert_null(strstr(net_log_taken(), "interface 'p0'"));
 	net_kit_close(&kit);
 	net_iface_del("p0");
 }
