@@ -218,6 +218,26 @@ start_net_guest() {
 	shift
 	start_guest -k $VMLINUX -i $INITRD.net -m 256M -p "$line" "$@"
 }
+# reset_under_load CPUS WORD=VALUE,... ARGS...: the machine is reset while iperf3 sends both ways; the next
+# boot finds its card as new. The words say how (tests/lab/net/reboot, tests/lab/do/net).
+reset_under_load() {
+	local cpus=$1 words=$2 i=0
+	shift 2
+	# shellcheck disable=SC2086
+	start_net_guest ping,reboot $(echo "$words" | tr , ' ') -- --timeout 80 -c "$cpus" "$@"
+	wait_console '^guest: resets under load' 60
+	while [ "$(tr -d '\r' <$console | grep -c '^guest: ping ok')" -lt 2 ]; do
+		usleep 200000
+		i=$((i + 1))
+		[ $i -lt 250 ] || fail "the second boot has no network"
+		kill -0 $pid 2>/dev/null || fail "the VM ended"
+	done
+	n=$((n + 1))
+	kill $pid
+	wait_guest
+	expect_no_console '^guest: (BAD|cannot)'
+	expect_clean_boot
+}
 # heard: from now on a guest that starts in the background hears on its console what tell says.
 heard() {
 	mkfifo "$DIR/hears"

@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: MIT
-# soak: now and then the second boot locks up in the emulated host, and whose fault that is is not known yet
-# limit: 120
-# The machine is reset while iperf3 sends both ways; the next boot finds its card as new. The host puts
-# a server there only for it, which is how a boot knows that it is the second.
+# limit: 150
+# Resets while iperf3 sends both ways. reset=now is one as by a button: the card runs, its rings are
+# full. An orderly one has the kernel stop its devices first.
+#
+# Such a one Debian's 6.1.0-56 may never finish (docs/networks.md says why): with vhost and two CPUs, 2
+# of 9 hung here with trapeze and 1 of 6 with QEMU 7.2 as the VMM, all in the boot that was to end; of 16
+# with reset=now none. napi_tx=0 is a driver without the loop that it hangs in.
 own_network
-servers
 new_tap tap0 10.0.2.2/24
-start_net_guest ping,reboot -- --timeout 80 -n tap,name=tap0 -c 2
-wait_console '^guest: resets under load' 60
-i=0
-while [ "$(tr -d '\r' <$console | grep -c '^guest: ping ok')" -lt 2 ]; do
-	usleep 200000
-	i=$((i + 1))
-	[ $i -lt 250 ] || fail "the second boot has no network"
-	kill -0 $pid 2>/dev/null || fail "the VM ended"
-done
-n=$((n + 1))
-kill $pid
-wait_guest
-expect_no_console '^guest: (BAD|cannot)'
-expect_clean_boot
+servers
+reset_under_load 2 reset=now -n tap,name=tap0
+reset_under_load 1 reset=now -n tap,name=tap0 --virtio mmio --packed
+reset_under_load 2 reset=orderly,net_module=napi_tx=0 -n tap,name=tap0
