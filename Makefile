@@ -338,7 +338,7 @@ $(LAB)/initrd.disk: $(LAB)/initrd $(LAB)/sockctl Makefile
 GUEST_NET := net/core/failover drivers/net/net_failover drivers/net/virtio_net net/vmw_vsock/vsock \
 		net/vmw_vsock/vmw_vsock_virtio_transport_common net/vmw_vsock/vmw_vsock_virtio_transport
 $(LAB)/initrd.net: $(LAB)/initrd.disk $(LAB)/netload $(wildcard tests/lab/net/*) Makefile
-	$(Q){ tools="$(call WITH_LIBS,iperf3)"; } && scripts/mkinitrd.sh --bare $@.more $$tools /bin/netload=$(LAB)/netload \
+	$(Q){ tools="$(call WITH_LIBS,iperf3 ethtool)"; } && scripts/mkinitrd.sh --bare $@.more $$tools /bin/netload=$(LAB)/netload \
 		$(foreach t,$(wildcard tests/lab/net/*),/net/$(notdir $t)=$t) \
 		$(foreach m,$(GUEST_NET),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd.disk $@.more >$@.tmp && rm -f $@.more && mv $@.tmp $@

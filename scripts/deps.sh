@@ -25,7 +25,7 @@ guest=(
 lab=(
 	qemu-system-x86:qemu-system-x86_64 seabios:/usr/share/seabios/bios-256k.bin
 	fio:fio pciutils:lspci e2fsprogs:mke2fs qemu-utils:qemu-img kmod:/usr/sbin/depmod
-	iperf3:iperf3 iproute2:/bin/ip passt:passt
+	iperf3:iperf3 iproute2:/bin/ip passt:passt ethtool:/usr/sbin/ethtool
 )
 check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish groff-base:groff acpica-tools:iasl device-tree-compiler:dtc
