@@ -3,7 +3,7 @@
 #
 # The layers, checked over the #include lines:
 #
-#   base <- core <- {devices, block, net, boot, char, kvm, lens} <- machine
+#   base <- core <- {devices, block, fs, net, boot, char, kvm, lens} <- machine
 #        <- {control, snapshot, verdict, cli, sandbox} <- main
 #
 # A room includes its own headers, the contracts (include/) of its own layer and below, and rooms
@@ -21,7 +21,7 @@ offend() {
 
 declare -A level=(
 	[base]=0 [core]=1
-	[devices]=2 [block]=2 [net]=2 [boot]=2 [char]=2 [kvm]=2 [lens]=2
+	[devices]=2 [block]=2 [fs]=2 [net]=2 [boot]=2 [char]=2 [kvm]=2 [lens]=2
 	[machine]=3
 	[control]=4 [snapshot]=4 [verdict]=4 [cli]=4 [sandbox]=4
 	[main]=5
@@ -43,6 +43,8 @@ owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
 owns devices virtio/console_wire virtio/net_wire virtio/pmem_wire virtio/vsock_wire
 owns devices virtio/vhost virtio/vhost_wire
 owns 'block devices' block/blk
+owns devices virtio/fs_wire
+owns 'fs devices' fs/share
 owns 'net devices' net/netdev net/vsock
 owns boot boot guest_segment
 owns 'boot machine' board
@@ -50,7 +52,7 @@ owns 'boot kvm' cpu_entry
 owns 'char devices' chardev
 owns char console console_watch
 owns kvm cpuid msr probe vcpu vm
-owns 'kvm boot char block net' config # what the user wants, enums of these rooms included
+owns 'kvm boot char block fs net' config # what the user wants, enums of these rooms included
 owns 'machine verdict' machine verdict
 owns 'lens cli' symbols
 owns machine hints
@@ -111,6 +113,9 @@ check_device_include() { # FILE HEADER TARGET WHERE
 	*vcpu.h | *machine.h | vmm/vm.h) offend "$4: a device knows wires, not CPUs or machines" ;;
 	net/netdev.h) # the host's end of network cards, and of nothing else
 		case $1 in devices/virtio/net*) ;; *) offend "$4: only network cards have one" ;; esac
+		;;
+	fs/share.h) # likewise, of file systems
+		case $1 in devices/virtio/fs*) ;; *) offend "$4: only file systems have one" ;; esac
 		;;
 	devices/* | [!v]*) same_chip "$1" "$3" || offend "$4: another device's header" ;;
 	esac
