@@ -32,6 +32,7 @@
 #define VIRTIO_ID_RNG     4u
 #define VIRTIO_ID_BALLOON 5u
 #define VIRTIO_ID_VSOCK   19u
+#define VIRTIO_ID_FS      26u
 #define VIRTIO_ID_PMEM    27u
 
 /* 4.1.4.5, 4.2.2: interrupt status */
