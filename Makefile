@@ -330,7 +330,7 @@ DISK_MODULES := drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/
 		drivers/nvdimm/libnvdimm drivers/nvdimm/nd_btt drivers/nvdimm/nd_pmem drivers/nvdimm/nd_virtio \
 		drivers/nvdimm/virtio_pmem \
 		net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common \
-		net/vmw_vsock/vmw_vsock_virtio_transport
+		net/vmw_vsock/vmw_vsock_virtio_transport fs/fuse/fuse fs/fuse/virtiofs
 $(LAB)/initrd.disk: $(LAB)/initrd $(LAB)/sockctl Makefile
 	$(Q)scripts/mkinitrd.sh --bare $@.modules /bin/sockctl=$(LAB)/sockctl $(foreach m,$(DISK_MODULES),/modules/$(notdir $m).ko=$(K)/modules/$m.ko)
 	$(Q)cat $(LAB)/initrd $@.modules >$@.tmp && rm -f $@.modules && mv $@.tmp $@
@@ -345,7 +345,7 @@ $(LAB)/initrd.net: $(LAB)/initrd.disk $(LAB)/netload $(wildcard tests/lab/net/*)
 # Modules as a distribution has them, with their list, for an init that looks for them itself.
 INIT_MODULES := drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_legacy_dev \
 		drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci drivers/virtio/virtio_mmio \
-		drivers/block/virtio_blk drivers/char/virtio_console fs/overlayfs/overlay
+		drivers/block/virtio_blk drivers/char/virtio_console fs/overlayfs/overlay fs/fuse/fuse fs/fuse/virtiofs
 $(LAB)/initrd.modules: $(K)/release scripts/mkinitrd.sh Makefile
 	$(Q)rm -rf $@.d && mkdir -p $@.d $(foreach m,$(INIT_MODULES),$@.d/lib/modules/$$(cat $<)/kernel/$(dir $m))
 	$(Q)for m in $(INIT_MODULES); do cp $(K)/modules/$$m.ko $@.d/lib/modules/$$(cat $<)/kernel/$$m.ko; done

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "block/blk.h"
+#include "fs/share.h"
 #include "net/netdev.h"
 #include "net/vsock.h"
 #include "vmm/boot.h"
@@ -77,11 +78,18 @@ struct pmem_list {
 	unsigned cnt;
 };
 
+/* --share DIR[,tag=TAG][,rw] */
+struct share_list {
+	struct share_config *v;
+	unsigned cnt;
+};
+
 /* Is there an entropy device? AUTO: when there is another virtio device. */
 enum rng_presence { RNG_AUTO, RNG_ON, RNG_OFF };
 
-#define CONFIG_PORTS 30 /* --port */
-#define CONFIG_PMEMS 8
+#define CONFIG_PORTS  30 /* --port */
+#define CONFIG_PMEMS  8
+#define CONFIG_SHARES 16
 
 struct vm_config {
 	char *name; /* network cards have addresses made of it; NULL: none was given */
@@ -121,6 +129,7 @@ struct vm_config {
 	} board;
 	struct disk_list disks;
 	struct net_list nets;
+	struct share_list shares;
 	struct {
 		char *console; /* --console: as serial[]; NULL: none */
 		struct port_list ports;
@@ -181,14 +190,14 @@ static inline bool config_has_rng(const struct vm_config *c)
 	if (c->virtio.rng != RNG_AUTO)
 		return c->virtio.rng == RNG_ON;
 	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
-	       config_has_vsock(c);
+	       c->shares.cnt || config_has_vsock(c);
 }
 
 /* Is there any virtio device? Then there is what the transport of choice needs. */
 static inline bool config_has_virtio(const struct vm_config *c)
 {
 	return c->disks.cnt || c->nets.cnt || config_has_virtio_console(c) || c->virtio.pmem.cnt ||
-	       config_has_vsock(c) || config_has_rng(c);
+	       c->shares.cnt || config_has_vsock(c) || config_has_rng(c);
 }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "cli/disk_option.h"
 #include "cli/net_option.h"
+#include "cli/share_option.h"
 #include "cli/virtio_option.h"
 #include "vmm/cli.h"
 #include "vmm/cpuid.h"
@@ -57,6 +58,7 @@ void config_free(struct vm_config *c)
 	free(c->mem.path);
 	disk_list_free(&c->disks);
 	net_list_free(&c->nets);
+	share_list_free(&c->shares);
 	free(c->virtio.console);
 	port_list_free(&c->virtio.ports);
 	pmem_list_free(&c->virtio.pmem);
@@ -265,6 +267,8 @@ static const char *first_virtio(const struct vm_config *c)
 		return "--port";
 	if (c->virtio.pmem.cnt)
 		return "--pmem";
+	if (c->shares.cnt)
+		return "--share";
 	if (config_has_vsock(c))
 		return "--vsock";
 	return c->virtio.rng == RNG_ON ? "--rng on" : NULL;
@@ -300,6 +304,8 @@ int config_check(struct vm_config *c, struct error **errp)
 		ret = check_disks(c, errp);
 	if (!ret)
 		ret = check_virtio(c, errp);
+	if (!ret)
+		ret = share_list_check(&c->shares, errp);
 	return ret;
 }
 
@@ -322,6 +328,8 @@ const char *run_summary(const struct vm_config *c, char *buf, size_t len)
 		str_add(&s, ", network '%s'", net_kind_name(c->nets.v[i].kind));
 	for (unsigned i = 0; i < c->virtio.pmem.cnt; i++)
 		str_add(&s, ", pmem '%s'", c->virtio.pmem.v[i].path);
+	for (unsigned i = 0; i < c->shares.cnt; i++)
+		str_add(&s, ", share '%s'", c->shares.v[i].path);
 	if (config_has_vsock(c))
 		str_add(&s, ", vsock %u '%s'", c->virtio.vsock.cid,
 			c->virtio.vsock.vhost ? "vhost" : c->virtio.vsock.path);

@@ -8,6 +8,7 @@
 
 #include "cli/disk_option.h"
 #include "cli/net_option.h"
+#include "cli/share_option.h"
 #include "cli/stream_option.h"
 #include "cli/virtio_option.h"
 #include "vmm/cli.h"
@@ -290,6 +291,11 @@ const struct opt run_options[] = {
 	  AT(config.virtio.pmem), pmem_words,
 	  .help = "A file that the guest has as memory, the next of /dev/pmem0, /dev/pmem1 and so "
 		  "on; for a root file system: root=/dev/pmem0 rootflags=dax" },
+
+	{ "Disks", "shares", "share", NULL, 0, "DIR[,KEY[=VALUE]]...", &opt_shares,
+	  AT(config.shares), share_words,
+	  .help = "A directory that the guest sees, read-only unless told otherwise: mount -t "
+		  "virtiofs TAG /mnt; a comma in its name is written twice" },
 
 	{ "Networks", "nets", "net", NULL, 'n', "KIND[,KEY[=VALUE]]...", &opt_nets, AT(config.nets),
 	  net_words, .fallback = "none",

@@ -391,6 +391,11 @@ static bool wants_nets(const struct vm_config *c)
 	return c->nets.cnt;
 }
 
+static bool wants_shares(const struct vm_config *c)
+{
+	return c->shares.cnt;
+}
+
 const struct dev_row pc_devices[] = {
 	{ "interrupt controllers (8259)", add_pic, pic_is_ours },
 	{ "interrupt controller (IOAPIC)", add_ioapic, ioapic_is_ours },
@@ -410,6 +415,7 @@ const struct dev_row pc_devices[] = {
 	{ "disks", machine_add_disks, wants_disks },
 	{ "networks", machine_add_nets, wants_nets },
 	{ "persistent memory", machine_add_pmem, wants_pmem },
+	{ "shared directories", machine_add_shares, wants_shares },
 	{ "virtio console", machine_add_virtio_console, config_has_virtio_console },
 	/* After networks, whose scripts are to find the limits as they were. */
 	{ "sockets", machine_add_vsock, config_has_vsock },
