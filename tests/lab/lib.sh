@@ -331,3 +331,53 @@ expect() { # COMMAND... in the lab itself
 expect_clean_boot() {
 	expect_no_console 'BUG:|WARNING: CPU|Oops|Call Trace|soft lockup|unexpected IRQ|spurious|nobody cared|ACPI (BIOS )?Error|ACPI Exception|MP-BIOS bug|not responding|tsc: Marking TSC unstable|hpet.*lost'
 }
+
+# make_tree: a directory to share, $DIR/s, with a tree of all kinds of files, their sums, and a big one.
+make_tree() {
+	local i=0
+	mkdir -p $DIR/s/tree/dir/deep/er $DIR/s/tree/many
+	cp /bin/busybox $DIR/s/busybox
+	head -c 25000001 /dev/urandom >$DIR/s/big
+	md5sum <$DIR/s/big >$DIR/s/big.md5
+	cd $DIR/s/tree || fail "no tree"
+	head -c 12345 /dev/urandom >dir/a
+	head -c 4096 /dev/urandom >"dir/deep/er/a name with blanks"
+	: >dir/empty
+	chmod 640 dir/a
+	ln dir/a hard
+	ln -s ../../../etc/passwd link
+	ln -s dir "link to dir"
+	echo x >others
+	chown 1234:2345 others
+	chmod 700 dir/deep
+	mkfifo fifo
+	while [ $i -lt 700 ]; do
+		echo -n abc >many/file$i
+		i=$((i + 1))
+	done
+	touch -d "2011-12-13 14:15:16" dir/a many
+	cd /
+	(cd $DIR/s/tree && find . -type f -print0 | sort -z | xargs -0 md5sum) >$DIR/s/sums
+}
+# What is below a directory: kinds, modes, owners, sizes, times and contents.
+listing() {
+	find "$1" ! -type d | sort | while read -r f; do stat -c '%n %f %u %g %s %Y' "$f"; done
+	find "$1" -type d | sort | while read -r f; do stat -c '%n %f %u %g' "$f"; done
+	find "$1" -type f | sort | while read -r f; do md5sum "$f"; done
+}
+# share_guest TESTS [WORD=VALUE...] -- ARGS...: runs a guest that does TESTS of tests/lab/do/share, A,B.
+share_guest() {
+	local tests=$1 line="$QUIET do=share tests=$1" t
+	shift
+	while [ "$1" != -- ]; do
+		line="$line $1"
+		shift
+	done
+	shift
+	: >"$console"
+	run_guest -k $VMLINUX -i $INITRD.disk -m 256M -p "$line" --timeout 90 "$@"
+	expect_exit 0
+	for t in $(echo "$tests" | tr , ' '); do expect_console "^guest: $t done"; done
+	expect_no_console '^guest: (BAD|cannot)|virtio.*(error|fail)|fuse.*(error|warn)'
+	expect_clean_boot
+}
