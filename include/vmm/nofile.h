@@ -9,8 +9,9 @@
 #include "vmm/base.h"
 
 /*
- * Raises the soft limit of this process to @want descriptors, as far as the hard one allows; never
- * lowers it. Returns what the limit is then, 0 if that is not known. Control thread.
+ * Raises the limit of this process to @want descriptors, or as far as it may: the hard one is
+ * raised with it where that is allowed. Never lowers it. Returns what the limit is then, 0 if that
+ * is not known. Control thread.
  */
 rlim_t nofile_raise(rlim_t want);
 

@@ -7,11 +7,11 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "fs/fs_internal.h"
 #include "vmm/error.h"
+#include "vmm/nofile.h"
 
 /* Left to all that is no share. */
 #define RESERVED 1024u
@@ -27,19 +27,13 @@
 unsigned share_descriptors(unsigned shares)
 {
 	uint64_t want, n;
-	struct rlimit lim, more;
 
 	shares = shares ? shares : 1;
 	want = min_u64((uint64_t)shares * (MAX_NODES + MAX_HANDLES) + RESERVED, NR_OPEN);
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+	n = nofile_raise(want);
+	if (!n)
 		return 64;
-	more = (struct rlimit){ .rlim_cur = min_u64(want, lim.rlim_max), .rlim_max = lim.rlim_max };
-	if (lim.rlim_cur < more.rlim_cur && setrlimit(RLIMIT_NOFILE, &more) == 0)
-		lim = more;
-	more = (struct rlimit){ .rlim_cur = want, .rlim_max = want };
-	if (lim.rlim_max < want && setrlimit(RLIMIT_NOFILE, &more) == 0)
-		lim = more;
-	n = lim.rlim_cur - min_u64(RESERVED, lim.rlim_cur / 4);
+	n -= min_u64(RESERVED, n / 4);
 	return (unsigned)min_u64(n / shares, MAX_NODES + MAX_HANDLES);
 }
 
