@@ -56,6 +56,7 @@ owns 'kvm boot char block fs net' config # what the user wants, enums of these r
 owns 'machine verdict' machine verdict
 owns 'lens cli' symbols
 owns machine hints
+owns 'verdict cli' test
 owns cli cli options
 
 room_of() { # PATH -> the rooms whose it is; empty: nobody's
