@@ -121,10 +121,14 @@ struct test_evidence {
 
 	/* of the console (trouble.h) */
 	const char *trouble;  /* the headline of the first trouble, NULL: none */
-	bool panicked;        /* and it was, or became, a panic */
+	bool panicked;        /* and it was, or became, a panic: */
+	const char *panic;    /* the line that says so; NULL unless panicked */
 	bool missing_console; /* an expected line that has not come: */
 	const char *missing;
 	const char *forbidden; /* the first line a fail_on matched; NULL: none */
+
+	/* of TAP in the output (nested.h): the first case that failed; NULL: none */
+	const char *failed_case;
 };
 
 /*
@@ -164,7 +168,14 @@ struct test_result {
 };
 #define TEST_CASES 65536
 
+/*
+ * Frees what a result owns: the texts, the cases, dir; and zeroes it. What evidence points to
+ * belongs to the scanners it came from, which live until the result has been reported.
+ */
 void test_result_free(struct test_result *r);
+
+/* Does it count against the run? Not if it ended as wanted; a skip never does. */
+bool test_result_is_bad(const struct test_result *r);
 
 /* --- who hears of it -------------------------------------------------------------------------- */
 

@@ -16,11 +16,14 @@ struct nested *nested_create(void); /* NULL: no memory */
 struct nested *nested_destroy(struct nested *n);
 void nested_feed(struct nested *n, const void *bytes, size_t len);
 void nested_finish(struct nested *n);
-/* Moves what was found into @r: cases, case_cnt, cases_cut. A plan that was not met is a case that
- * failed. */
+/*
+ * After nested_finish(): the first case that failed and is neither todo nor skipped; NULL if there
+ * is none. A test with such a case has failed, whatever its exit status
+ * (test_evidence.failed_case). Valid until nested_destroy().
+ */
+const char *nested_failed(const struct nested *n);
+/* Moves what was found to the end of @r's cases; case_cnt, cases_cut. A plan that was not met is a
+ * case that failed. */
 void nested_take(struct nested *n, struct test_result *r);
-/* True: a case failed, that is neither todo nor skipped. A test with such a case has failed,
- * whatever its exit status. */
-bool nested_failed(const struct nested *n);
 
 #endif
