@@ -46,6 +46,8 @@ void console_sanitize_fds(void);
  *   unix:PATH  a stream socket at PATH (mode 0600), which is listened on, and gone again after
  *              console_close(). One client at a time; the next waits for its turn. What is
  *              written while there is none is kept, the newest of it, for the next
+ *   fd:N       both directions of the stream socket that is descriptor N, borrowed until
+ *              console_start(): for who made this process, not for people
  * @loop reads input and drains output. At most one "stdio" per process takes input: the first one
  * started with a client attached; another shares the output (lines may mix). "none" is the caller's
  * business. @ev may be NULL. Returns an owned chardev. On the loop's thread or while it does not

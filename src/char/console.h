@@ -18,6 +18,7 @@ struct console {
 	void (*stop)(struct console *c); /* undoes what is the backend's own; NULL: nothing */
 	char *path;                      /* the file's, the pty's or the socket's; owned */
 	int slave_fd;                    /* pty: our own hold on the far side; -1 */
+	int socket_fd;                   /* fd: borrowed */
 	int tty_fd;                      /* borrowed; whose window's size is the console's; -1 */
 	struct sink_waiter waiter;
 	struct unix_server *server; /* unix.c's */
@@ -29,6 +30,7 @@ int console_open_stdio(struct console *c, const char *arg, struct error **errp) 
 int console_open_file(struct console *c, const char *arg, struct error **errp) __must_check;
 int console_open_pty(struct console *c, const char *arg, struct error **errp) __must_check;
 int console_open_unix(struct console *c, const char *arg, struct error **errp) __must_check;
+int console_open_fd(struct console *c, const char *arg, struct error **errp) __must_check;
 
 /* unix.c: is there a client? True for what is no socket. */
 bool console_unix_connected(const struct console *c);

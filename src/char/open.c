@@ -14,7 +14,7 @@ static const struct backend {
 } backends[] = {
 	{ "stdio", false, console_open_stdio }, { "null", false, NULL },
 	{ "file", true, console_open_file },    { "pty", false, console_open_pty },
-	{ "unix", true, console_open_unix },
+	{ "unix", true, console_open_unix },    { "fd", true, console_open_fd },
 };
 
 static void console_write(struct chardev *chr, const uint8_t *buf, size_t len)
