@@ -102,6 +102,8 @@ struct vm_config {
 		char *cache_dir;        /* --cache-dir; NULL: $XDG_CACHE_HOME/trapeze; "": none */
 		enum boot_protocol protocol;
 		uint64_t load_addr, entry;
+		/* One more initrd, behind the others; borrowed, no option. NULL: none. */
+		const struct boot_segment *segment;
 	} boot;
 	struct {
 		/* 0: worked out by config_check(), after which none is 0 and the
@@ -145,6 +147,8 @@ struct vm_config {
 		bool no_reboot;
 		uint64_t timeout_ns; /* 0: none */
 		bool panic_watch;    /* --no-panic-watch clears */
+		/* Whatever ends it but power off: machine_crash_report() tells. No option. */
+		bool registers;
 	} end;
 	struct {
 		/* --dump-acpi, --dump-dtb: write and go on (or exit with --dry-run). */

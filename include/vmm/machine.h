@@ -19,7 +19,8 @@ int machine_create(const struct vm_config *c, struct machine **ret,
  * runs. */
 int machine_run(struct machine *m, struct verdict *ret, struct error **errp) __must_check;
 
-/* Registers and code of the CPU that crashed, for VERDICT_CRASH; NULL otherwise. Owned by @m. */
+/* Registers and code of the CPU that crashed, for VERDICT_CRASH, or with config.end.registers of
+ * the one that ended the run (the first, if none did); NULL otherwise. Owned by @m. */
 const char *machine_crash_report(const struct machine *m);
 
 /* Instead of machine_destroy() where the process ends next, which takes back memory and descriptors

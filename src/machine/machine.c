@@ -50,6 +50,7 @@ static int open_boot(struct machine *m, struct error **errp)
 		.kernel = c->boot.kernel,
 		.initrd = (const char *const *)c->boot.initrd.v,
 		.initrd_cnt = c->boot.initrd.cnt,
+		.segment = c->boot.segment,
 		.cmdline = c->boot.cmdline,
 		.protocol = c->boot.protocol,
 		.unpack = c->boot.unpack,

@@ -114,6 +114,8 @@ static void on_request(struct ev_work *w)
 	c.panic = atomic_load(&m->panic_seen) ? m->panic_line : NULL;
 	c.ram_lost = gm_check(m->gm, NULL) < 0;
 	j = judge(&r, &c);
+	if (j.ruling == RULE_END && j.verdict.kind != VERDICT_POWER_OFF)
+		j.dump_cpu |= m->config->end.registers;
 	if (j.dump_cpu)
 		m->crash_report = vcpu_dump(m->cpus, r.cpu);
 	switch (j.ruling) {
