@@ -46,7 +46,7 @@ owns 'block devices' block/blk
 owns devices virtio/fs_wire
 owns 'fs devices' fs/share
 owns 'net devices' net/netdev net/vsock
-owns boot boot guest_segment
+owns boot boot guest_segment guest_modules
 owns 'boot machine' board
 owns 'boot kvm' cpu_entry
 owns 'char devices' chardev
