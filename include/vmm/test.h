@@ -92,6 +92,7 @@ struct test_spec {
 	unsigned retries;
 	enum test_outcome wanted; /* what counts as a pass: TEST_PASS but for the self-test */
 	char *rerun;              /* the command line that runs exactly this one */
+	char *config_text;        /* config as --dump-config prints it; may be NULL */
 };
 
 /* --- what was seen of an attempt -------------------------------------------------------------- */
@@ -193,6 +194,7 @@ struct test_totals {
 struct test_report;
 /* "tap" (standard output), "tap:FILE", "junit:FILE", "json:FILE", "github". */
 int test_report_open(const char *spec, struct test_report **ret, struct error **errp) __must_check;
+/* @tests: how many there will be; 0: that is not known (--until-fail). */
 int test_report_begin(struct test_report *r, unsigned tests, struct error **errp) __must_check;
 int test_report_result(struct test_report *r, const struct test_result *res,
 		       struct error **errp) __must_check;
