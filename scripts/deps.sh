@@ -30,7 +30,7 @@ lab=(
 check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish groff-base:groff acpica-tools:iasl device-tree-compiler:dtc
 	clang:clang clang-tidy:clang-tidy clang-format:clang-format
-	qemu-utils:qemu-img e2fsprogs:mke2fs passt:passt iproute2:ip
+	qemu-utils:qemu-img e2fsprogs:mke2fs passt:passt iproute2:ip libxml2-utils:xmllint perl:prove
 	libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 )
 

@@ -192,7 +192,7 @@ struct test_totals {
  * end as a host error.
  */
 struct test_report;
-/* "tap" (standard output), "tap:FILE", "junit:FILE", "json:FILE", "github". */
+/* "tap" (standard output), "tap:FILE", "tap14", "junit:FILE", "json:FILE", "github". */
 int test_report_open(const char *spec, struct test_report **ret, struct error **errp) __must_check;
 /* @tests: how many there will be; 0: that is not known (--until-fail). */
 int test_report_begin(struct test_report *r, unsigned tests, struct error **errp) __must_check;
