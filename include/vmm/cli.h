@@ -21,6 +21,7 @@ struct error;
 
 enum verb_id {
 	VERB_RUN,
+	VERB_TEST,
 	VERB_IMG,
 	VERB_SYMBOLS,
 	VERB_DOCTOR,
@@ -29,7 +30,7 @@ enum verb_id {
 	VERB_VERSION,
 	VERB_INTERNAL
 };
-#define VERB_CNT 8
+#define VERB_CNT 9
 
 struct verb {
 	const char *name;
@@ -65,6 +66,7 @@ extern const unsigned exit_status_cnt, console_key_cnt, signal_cnt, environment_
  * main() prints it. stdout is flushed and checked by main().
  */
 int cmd_run(int argc, char **argv, struct error **errp);
+int cmd_test(int argc, char **argv, struct error **errp);
 int cmd_img(int argc, char **argv, struct error **errp);
 int cmd_symbols(int argc, char **argv, struct error **errp);
 int cmd_doctor(int argc, char **argv, struct error **errp);
@@ -96,6 +98,10 @@ void run_args_free(struct run_args *a); /* accepts a zeroed struct */
  */
 int run_args_parse(int argc, char **argv, struct run_args *ret, struct error **errp) __must_check;
 
+/* The files that @args names by --config, in order. Flags come later, so that they win. */
+int run_args_read_files(const struct opt_args *args, struct run_args *a,
+			struct error **errp) __must_check;
+
 /* "512 MiB of memory, 2 CPUs, kernel 'vmlinuz'": what was understood. Returns @buf. */
 const char *run_summary(const struct vm_config *c, char *buf, size_t len);
 
@@ -107,6 +113,13 @@ void docs_man(FILE *f);
 void docs_markdown(FILE *f);
 /* @shell is "bash", "zsh" or "fish". */
 int completion_print(const char *shell, FILE *f, struct error **errp) __must_check;
+
+/* --- test (src/cli/test_option.c) ------------------------------------------------------------ */
+
+/* Those that `trapeze run` does not have, or has in another sense; the others of run's that
+ * describe a machine are understood as well. */
+extern const struct opt test_options[];
+extern const unsigned test_option_cnt;
 
 /* --- img (src/cli/img.c) --------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/test.h"
 #include "vmm/cli.h"
 #include "vmm/error.h"
 #include "vmm/parse.h"
@@ -42,12 +43,18 @@ static unsigned spellings(const struct opt *o, const void *base, struct spelling
 	return n;
 }
 
-/* The defaults of the run verb's options; the switches of other verbs have one form only. */
-static struct run_args defaults;
+/* The defaults of the run verb's options, which tests have too; the switches of other verbs have
+ * one form only. */
+static struct test_args defaults;
 
 static const void *verb_base(const struct verb *v)
 {
-	return v->opt == run_options ? &defaults : NULL;
+	return v->opt == run_options || v->opt == test_options ? &defaults : NULL;
+}
+
+static struct opt_set offered(const struct verb *v)
+{
+	return v->opt == test_options ? test_option_set() : verb_options(v);
 }
 
 /* A word with a placeholder ("file:PATH") is offered up to it. */
@@ -130,7 +137,7 @@ static void bash_value(const struct verb *v, const struct opt *o, FILE *f)
 
 static void bash_verb(const struct verb *v, FILE *f)
 {
-	const struct opt_set set = verb_options(v);
+	const struct opt_set set = offered(v);
 
 	fprintf(f, "\t%s) words='", v->name);
 	for (unsigned i = 0; i < set.cnt; i++) {
@@ -174,7 +181,7 @@ static void print_bash(FILE *f)
 	      "\tcase $verb:$prev in\n",
 	      f);
 	for (unsigned i = 0; i < VERB_CNT; i++) {
-		const struct opt_set set = verb_options(&verbs[i]);
+		const struct opt_set set = offered(&verbs[i]);
 
 		for (unsigned k = 0; !verbs[i].hidden && k < set.cnt; k++) {
 			if (!set.opt[k].type->is_switch)
@@ -261,7 +268,7 @@ static void zsh_option(const struct opt *o, const char *spelled, const char *hel
 
 static void zsh_verb(const struct verb *v, FILE *f)
 {
-	const struct opt_set set = verb_options(v);
+	const struct opt_set set = offered(v);
 
 	fprintf(f, "\t%s)\n\t\t_arguments -s \\\n", v->name);
 	for (unsigned i = 0; i < set.cnt; i++) {
@@ -361,7 +368,7 @@ static void print_fish(FILE *f)
 	      f);
 	for (unsigned i = 0; i < VERB_CNT; i++) {
 		const struct verb *v = &verbs[i];
-		const struct opt_set set = verb_options(v);
+		const struct opt_set set = offered(v);
 
 		if (v->hidden)
 			continue;
@@ -393,9 +400,9 @@ int completion_print(const char *shell, FILE *f, struct error **errp)
 
 	for (unsigned i = 0; i < ARRAY_LEN(shells); i++) {
 		if (!strcmp(shells[i].name, shell)) {
-			run_args_init(&defaults);
+			run_args_init(&defaults.run);
 			shells[i].print(f);
-			run_args_free(&defaults);
+			run_args_free(&defaults.run);
 			return 0;
 		}
 		names[i] = shells[i].name;

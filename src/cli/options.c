@@ -417,17 +417,17 @@ static int take_positional(const struct opt_args *args, struct run_args *a, stru
 	return opt_file.set(&a->config.boot.kernel, NULL, first, errp);
 }
 
-/* The files named by --config, in order. Flags come later, so that they win. */
-static int read_files(const struct opt_set *set, const struct opt_args *args, struct run_args *a,
-		      struct error **errp)
+int run_args_read_files(const struct opt_args *args, struct run_args *a, struct error **errp)
 {
+	const struct opt_set set = run_option_set();
+
 	for (unsigned i = 0; i < args->given_cnt; i++) {
 		const struct opt_given *g = &args->given[i];
 		int ret;
 
 		if (g->opt->off != offsetof(struct run_args, config_files))
 			continue;
-		ret = opt_read_file(set, g->value, a, errp);
+		ret = opt_read_file(&set, g->value, a, errp);
 		if (ret < 0) {
 			err_wrap(errp, "%s", g->spelled);
 			return ret;
@@ -451,7 +451,7 @@ int run_args_parse(int argc, char **argv, struct run_args *ret, struct error **e
 		ret->help = true;
 		return 0;
 	}
-	err = read_files(&set, &args, ret, errp);
+	err = run_args_read_files(&args, ret, errp);
 	if (err < 0)
 		return err;
 	err = opt_apply(&args, ret, errp);

@@ -15,10 +15,9 @@ static const struct opt_word shell_words[] = {
 };
 
 static const struct opt_word verb_words[] = {
-	{ "run", 0, NULL },        { "img", 0, NULL },
-	{ "symbols", 0, NULL },    { "doctor", 0, NULL },
-	{ "completion", 0, NULL }, { "help", 0, NULL },
-	{ "version", 0, NULL },    { 0 },
+	{ "run", 0, NULL },     { "test", 0, NULL },    { "img", 0, NULL },
+	{ "symbols", 0, NULL }, { "doctor", 0, NULL },  { "completion", 0, NULL },
+	{ "help", 0, NULL },    { "version", 0, NULL }, { 0 },
 };
 
 static const struct opt_word img_words[] = {
@@ -51,6 +50,35 @@ const struct verb verbs[VERB_CNT] = {
 		.opt = run_options,
 		.opt_cnt = &run_option_cnt,
 		.completes = OPT_FILES,
+	},
+	[VERB_TEST] = {
+		.name = "test",
+		.args = "[OPTION...] -k KERNEL -- COMMAND [ARG...]",
+		.summary = "run a command in a guest and give its verdict",
+		.description =
+			"Boots a kernel with an init of trapeze's own, which runs COMMAND and nothing "
+			"else, and says how that went. Standard input, output and error of the command "
+			"are this program's, byte for byte, and apart from the guest's console. The "
+			"guest needs no agent, shell or network; its root is its initramfs, or what "
+			"--root names. Nothing is written to an image unless --commit is given.\n\n"
+			"All options of run that describe a machine (-k, -i, -p, -m, -c, --cpu, -d, -n, "
+			"--irqchip, --config and so on) are understood as well.\n\n"
+			"A test passes if its command exits with 0, nothing is lost of what it wrote, and "
+			"the kernel had nothing to complain about. Each other way to end has an exit "
+			"status of its own: 1 the command failed, 32 the guest reset itself, 33 it "
+			"crashed (a triple fault), 34 its kernel panicked, 35 its kernel complained, 36 "
+			"it did not boot in time, 37 it fell silent, 38 it ended without a verdict, 70 "
+			"trapeze failed, 71 the host could not run it, 77 the command skipped itself, 124 "
+			"the command did not end in time, 130 it was cancelled. Of several tests: 0 if "
+			"none was bad, 1 if some were, 70 or 71 if one could not be run.\n\n"
+			"A matrix file is a JSON object: \"kernels\" and \"configs\", arrays of objects "
+			"as --config takes them, each with a \"name\", and \"tests\", an array of objects "
+			"with \"name\", \"command\" (an array) and, if wanted, \"env\", \"cwd\", "
+			"\"timeout\", \"boot-timeout\", \"idle-timeout\", \"retries\", \"expect-exit\", "
+			"\"expect-console\", \"fail-on-console\" and \"allow-oops\". Each test is run on "
+			"each kernel in each configuration.",
+		.opt = test_options,
+		.opt_cnt = &test_option_cnt,
 	},
 	[VERB_IMG] = {
 		.name = "img",

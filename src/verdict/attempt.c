@@ -24,7 +24,8 @@
 #include "vmm/error.h"
 #include "vmm/str.h"
 
-/* Between being asked to end and being made to. */
+/* Between being asked to end and being made to; and, of a guest that had to be ended, between its
+ * end and ours, if nobody reads its output. */
 #define KILL_NS (2 * NSEC_PER_SEC)
 /* What a guest may take to switch itself off once its command has ended, if --timeout says none. */
 #define DOWN_NS (30 * NSEC_PER_SEC)
@@ -50,6 +51,11 @@ static void on_kill(struct ev_timer *t)
 {
 	struct attempt *a = container_of(t, struct attempt, kill);
 
+	if (a->gone) {
+		a->hurry = true;
+		attempt_look_for_end(a);
+		return;
+	}
 	/* Its helpers are in its session, and its group if they did not choose another. */
 	a->killed = true;
 	if (a->pid > 0 && kill(-a->pid, SIGKILL) < 0)
@@ -358,6 +364,8 @@ static void child_gone(struct attempt *a)
 	timer_cancel(&a->idle);
 	timer_cancel(&a->kill);
 	feed_stop(&a->feed);
+	if (a->stage == STAGE_ENDS)
+		timer_arm(&a->kill, vclock_now(a->kill.clock) + KILL_NS);
 	a->stage = STAGE_ENDS;
 }
 
@@ -444,6 +452,7 @@ void attempt_look_for_end(struct attempt *a)
 	    !(relay_empty(&a->relay[0]) && relay_empty(&a->relay[1])))
 		return;
 	a->finished = true;
+	timer_cancel(&a->kill);
 	loop_post(a->p.loop, &a->done_work);
 }
 

@@ -384,3 +384,23 @@ share_guest() {
 	expect_no_console '^guest: (BAD|cannot)|virtio.*(error|fail)|fuse.*(error|warn)'
 	expect_clean_boot
 }
+# run_test STATUS ARGS...: trapeze test, with a kernel and an initrd unless --bare comes first; its
+# output is in $DIR/out and $DIR/err, its input $input. It must exit with STATUS.
+run_test() {
+	local want=$1
+	shift
+	if [ "$1" = --bare ]; then
+		shift
+	else
+		set -- -k $VMLINUX -i $INITRD -i /guest/initrd.modules -p "$QUIET" -m 256M "$@"
+	fi
+	echo "+ trapeze test $*"
+	$V test "$@" >$DIR/out 2>$DIR/err <"$input"
+	status=$?
+	n=$((n + 1))
+	[ "$status" = "$want" ] || fail "exit status $status, expected $want; $(tail -n 60 $DIR/err)"
+}
+expect_said() {
+	n=$((n + 1))
+	grep -qE -e "$1" $DIR/err || fail "standard error does not say: $1; $(tail -n 60 $DIR/err)"
+}
