@@ -411,13 +411,41 @@ static char *rerun_line(const struct maker *m, const char *base)
 
 /* --- a test ----------------------------------------------------------------------------------- */
 
+/* The caller regfree()s *re. */
+static int compile(const char *text, const char *option, regex_t *re, struct error **errp)
+{
+	int r = regcomp(re, text, REG_EXTENDED | REG_NOSUB);
+	char words[128];
+
+	if (!r)
+		return 0;
+	regerror(r, re, words, sizeof(words));
+	return err_set(errp, EINVAL, "%s: '%s' is no regular expression: %s", option, text, words);
+}
+
+static int check_all(const struct str_list *l, const char *option, struct error **errp)
+{
+	if (l->cnt > TEST_EXPECTS)
+		return err_set(errp, E2BIG, "%s: %u expressions are more than the %d there may be",
+			       option, l->cnt, TEST_EXPECTS);
+	for (unsigned i = 0; i < l->cnt; i++) {
+		regex_t re;
+		int r = compile(l->v[i], option, &re, errp);
+
+		if (r < 0)
+			return r;
+		regfree(&re);
+	}
+	return 0;
+}
+
 static int set_expectations(struct test_spec *s, const struct test_def *d, struct error **errp)
 {
 	s->expect.exit = d->expect_exit;
 	s->expect.allow_trouble = d->allow_oops;
-	if (d->expect_console.cnt > TEST_EXPECTS || d->fail_on_console.cnt > TEST_EXPECTS)
-		return err_set(errp, E2BIG, "more than %d expressions for the console",
-			       TEST_EXPECTS);
+	if (check_all(&d->expect_console, "--expect-console", errp) < 0 ||
+	    check_all(&d->fail_on_console, "--fail-on-console", errp) < 0)
+		return -EINVAL;
 	/* Borrowed of what outlives the list: the command line, the matrix. */
 	for (unsigned i = 0; i < d->expect_console.cnt; i++)
 		s->expect.console[s->expect.console_cnt++] = d->expect_console.v[i];
@@ -450,7 +478,8 @@ static int set_protocol(struct test_spec *s, const struct test_args *a, struct e
 		return 0;
 	}
 	s->protocol = TEST_BY_EXIT_PORT;
-	c->boot.protocol = BOOT_MULTIBOOT;
+	if (c->boot.protocol == BOOT_AUTO)
+		c->boot.protocol = BOOT_MULTIBOOT;
 	free(c->boot.kernel);
 	c->boot.kernel = strdup(a->kvm_unit_test);
 	if (!c->boot.kernel)
@@ -629,19 +658,13 @@ static int read_shard(struct maker *m, struct error **errp)
 
 static int read_filter(struct maker *m, struct error **errp)
 {
-	char words[128];
 	int r;
 
 	if (!m->args->filter)
 		return 0;
-	r = regcomp(&m->filter, m->args->filter, REG_EXTENDED | REG_NOSUB);
-	if (!r) {
-		m->has_filter = true;
-		return 0;
-	}
-	regerror(r, &m->filter, words, sizeof(words));
-	return err_set(errp, EINVAL, "--filter: '%s' is no regular expression: %s", m->args->filter,
-		       words);
+	r = compile(m->args->filter, "--filter", &m->filter, errp);
+	m->has_filter = r == 0;
+	return r;
 }
 
 /* A command as a name: on one line, and not without end. */

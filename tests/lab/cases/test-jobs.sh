@@ -26,7 +26,7 @@ expect [ "$(grep -c '^not ok ' $DIR/out)" = 3 ]
 $V test -k $VMLINUX $common -p "$QUIET" -j 2 --repeat 4 --report tap -- sleep 1000 >$DIR/out 2>$DIR/err &
 pid=$!
 sleep 12
-guests=$(pgrep -P $pid)
+guests=$(grep -ls "^PPid:[[:space:]]*$pid$" /proc/[0-9]*/status | cut -d/ -f3)
 expect [ -n "$guests" ]
 kill -INT $pid
 wait $pid
