@@ -182,6 +182,17 @@ $(B)/firmware/init.elf: $(INIT_SRC) $(wildcard firmware/init/*.h) include/vmm/gu
 $(B)/obj/src/boot/init_image.o: $(B)/firmware/init.elf
 $(B)/obj/src/boot/init_image.o: CFLAGS_ALL += -Wa,-I$(B)/firmware
 
+# The guests of `trapeze test --self-test`, which the program carries along (src/verdict/self_test.c).
+ENDINGS := $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/endings/*.S))
+$(ENDINGS): $(B)/firmware/endings/%.elf: firmware/endings/%.S firmware/endings/ending.h firmware/tests/guest.h
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -nostdlib -ffreestanding -fno-pie -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments \
+		-Wl,-N,-Ttext=0x100000,--section-start=.note.pvh=0x110000,-e,_start -I. -o $@.tmp $<
+	$(Q)objcopy --strip-all $@.tmp $@ && rm -f $@.tmp
+$(B)/obj/src/verdict/self_test.o: $(ENDINGS)
+$(B)/obj/src/verdict/self_test.o: CFLAGS_ALL += -Wa,-I$(B)/firmware/endings
+
 # Code that runs inside the guest. X.S is linked at FIRMWARE_BASE (X.elf, 32 bit so that multiboot
 # loaders take it) and also laid out flat (X.bin).
 FIRMWARE_BASE := 0x100000

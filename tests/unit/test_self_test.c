@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* test_self_test.c: the library of endings: each outcome that a guest can have is in it, under a
+ * name of its own, with a kernel that the loader takes. */
+#include <string.h>
+
+#include "tests/lib/fake.h"
+#include "verdict/self_test.h"
+#include "vmm/error.h"
+
+static void spec_free(struct test_spec *s)
+{
+	config_free(&s->config);
+	free(s->name);
+	for (char **a = s->argv; *a; a++)
+		free(*a);
+	free(s->argv);
+	free(s->env);
+	free(s->rerun);
+}
+
+static void complete(void **state)
+{
+	struct error *err = NULL;
+	struct test_spec *v = NULL;
+	unsigned cnt = 0, wanted[TEST_OUTCOME_CNT] = { 0 };
+
+	(void)state;
+	assert_int_equal(self_test_specs(&v, &cnt, &err), 0);
+	assert_no_error(err);
+	for (unsigned i = 0; i < cnt; i++) {
+		wanted[v[i].wanted]++;
+		assert_non_null(strstr(v[i].rerun, v[i].name));
+		assert_true(v[i].limits.test_ns && v[i].limits.boot_ns);
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(v[i].name, v[k].name);
+	}
+	/* A bug of ours and a user's Ctrl-C cannot be had on demand. */
+	for (int o = 0; o < TEST_OUTCOME_CNT; o++)
+		if (!wanted[o] && o != TEST_VMM_ERROR && o != TEST_CANCELLED)
+			fail_msg("nothing ends in '%s'", test_outcomes[o].name);
+	for (unsigned i = 0; i < cnt; i++)
+		spec_free(&v[i]);
+	free(v);
+}
+
+static void kernels(void **state)
+{
+	struct error *err = NULL;
+	struct test_spec *v = NULL;
+	unsigned cnt = 0;
+
+	(void)state;
+	/* Twice in a process: the images are the same ones. */
+	for (unsigned round = 0; round < 2; round++) {
+		assert_int_equal(self_test_specs(&v, &cnt, &err), 0);
+		for (unsigned i = 0; i < cnt; i++) {
+			struct boot_config c = { .kernel = v[i].config.boot.kernel };
+			struct boot *b = NULL;
+			int r = boot_open(&c, &b, &err);
+
+			assert_int_equal(r < 0, v[i].wanted == TEST_HOST_ERROR);
+			if (r == 0)
+				assert_int_equal(boot_info(b).protocol, BOOT_PVH);
+			boot_close(b);
+			err = error_free(err);
+			spec_free(&v[i]);
+		}
+		free(v);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(complete),
+		cmocka_unit_test(kernels),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
