@@ -128,6 +128,7 @@ struct vm_config {
 		enum pci_presence pci;           /* --pci auto|on|off */
 		enum virtio_transport transport; /* --virtio pci|mmio */
 		bool packed;                     /* --packed: offer packed virtqueues */
+		bool testdev; /* --testdev: what kvm-unit-tests look for, at their ports */
 	} board;
 	struct disk_list disks;
 	struct net_list nets;

@@ -229,6 +229,11 @@ static int check_board(struct vm_config *c, struct error **errp)
 			"--no-acpi without --mptable: most kernels will find only "
 			"one of the %u CPUs",
 			c->cpu.count);
+	if (c->board.testdev && c->debugcon_set && c->debugcon && strcmp(c->debugcon, "none") != 0)
+		return err_set(
+			errp, EINVAL,
+			"--testdev and --debugcon %s both want port 0xe9: leave one of them out",
+			c->debugcon);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++) {
 		if (!c->serial[i])
 			c->serial[i] = strdup("none");

@@ -283,6 +283,11 @@ const struct opt run_options[] = {
 	  .help = "Port where the guest ends the run: writing V exits with (V << 1) | 1; 'none': "
 		  "no such port" },
 
+	{ "Board", "board.testdev", "testdev", NULL, 0, NULL, &opt_switch, AT(config.board.testdev),
+	  .help = "Add the test device that kvm-unit-tests look for (QEMU's pc-testdev); there is "
+		  "no "
+		  "debug console then" },
+
 	{ "Disks", "disks", "disk", NULL, 'd', "PATH[,KEY=VALUE]...", &opt_disks, AT(config.disks),
 	  disk_words,
 	  .help = "A disk, the next of /dev/vda, /dev/vdb and so on: an image or a block device; a "

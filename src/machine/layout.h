@@ -32,6 +32,7 @@
 #define LAYOUT_MMIO_END        UINT64_C(0xfec00000)
 #define LAYOUT_IOAPIC          UINT64_C(0xfec00000)
 #define LAYOUT_LAPIC           UINT64_C(0xfee00000)
+#define LAYOUT_TEST            UINT64_C(0xff000000)
 /* KVM's own pages on hosts without unrestricted guest: 1 + 3 pages. */
 #define LAYOUT_KVM_IDENT UINT64_C(0xfffbc000)
 #define LAYOUT_KVM_TSS   UINT64_C(0xfffbd000)
@@ -54,6 +55,7 @@
 #define PORT_POST      0x80u
 #define PORT_SYSCTL_A  0x92u
 #define PORT_PIC2      0xa0u
+#define PORT_TEST      0xe0u /* testdev.h; 0xe8 is in the way of PORT_DEBUGCON */
 #define PORT_DEBUGCON  0xe9u
 #define PORT_DEBUGEXIT 0xf4u
 #define PORT_COM4      0x2e8u
@@ -69,6 +71,7 @@
 #define PORT_RESET     0xcf9u /* inside PORT_PCI_ADDR's dword */
 #define PORT_PCI_DATA  0xcfcu
 #define PORT_PCI_IO    0x1000u /* from here on, BARs may be */
+#define PORT_TEST_IRQ  0x2000u
 #define PORT_END       0x10000u
 
 /* --- global system interrupts (ISA numbers; the PIT's is pin 2 of the IOAPIC) ----------------- */

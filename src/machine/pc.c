@@ -19,6 +19,7 @@
 #include "devices/chip/postcode.h"
 #include "devices/chip/pvpanic.h"
 #include "devices/chip/sysctl_a.h"
+#include "devices/chip/testdev.h"
 #include "machine/layout.h"
 #include "machine/machine_internal.h"
 #include "vmm/error.h"
@@ -330,7 +331,7 @@ static int add_debugcon(struct machine *m, const struct vm_config *c, struct err
 
 static bool wants_debugcon(const struct vm_config *c)
 {
-	return c->debugcon && strcmp(c->debugcon, "none");
+	return c->debugcon && strcmp(c->debugcon, "none") && !c->board.testdev;
 }
 
 static int add_debugexit(struct machine *m, const struct vm_config *c, struct error **errp)
@@ -376,6 +377,41 @@ static int add_pvpanic(struct machine *m, const struct vm_config *c, struct erro
 	return machine_map_pio(m, pvpanic_device(p), 0, PORT_PVPANIC, errp);
 }
 
+/* Where kvm-unit-tests look for it; nothing tells a guest that it is there. */
+static int add_testdev(struct machine *m, const struct vm_config *c, struct error **errp)
+{
+	static const struct {
+		unsigned index;
+		uint16_t port;
+	} ports[] = {
+		{ TESTDEV_LATCH, PORT_TEST },
+		{ TESTDEV_FLUSH, PORT_TEST + 4 },
+		{ TESTDEV_BYTES, PORT_TEST + 8 },
+		{ TESTDEV_LINES, PORT_TEST_IRQ },
+	};
+	struct testdev_config cfg = { .id = "testdev0" };
+	struct testdev *t;
+	int r;
+
+	(void)c;
+	for (unsigned i = 0; i < ARRAY_LEN(m->irq); i++)
+		cfg.irq[i] = m->irq[i];
+	r = testdev_create(&cfg, &t, errp);
+	if (r < 0)
+		return r;
+	machine_add_device(m, testdev_device(t));
+	for (unsigned i = 0; i < ARRAY_LEN(ports) && r >= 0; i++)
+		r = machine_map_pio(m, testdev_device(t), ports[i].index, ports[i].port, errp);
+	if (r >= 0)
+		r = machine_map_mmio(m, testdev_device(t), TESTDEV_MEMORY, LAYOUT_TEST, errp);
+	return r;
+}
+
+static bool wants_testdev(const struct vm_config *c)
+{
+	return c->board.testdev;
+}
+
 static bool wants_pmem(const struct vm_config *c)
 {
 	return c->virtio.pmem.cnt;
@@ -412,6 +448,7 @@ const struct dev_row pc_devices[] = {
 	{ "debug-exit port", add_debugexit, wants_debugexit },
 	{ "POST port", add_postcode, NULL },
 	{ "pvpanic", add_pvpanic, NULL },
+	{ "test device", add_testdev, wants_testdev },
 	{ "disks", machine_add_disks, wants_disks },
 	{ "networks", machine_add_nets, wants_nets },
 	{ "persistent memory", machine_add_pmem, wants_pmem },
