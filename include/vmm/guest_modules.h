@@ -23,6 +23,8 @@ struct guest_modules {
  */
 int guest_modules_find(const char *dir, const char *const *wanted, unsigned cnt,
 		       struct guest_modules *ret, struct error **errp) __must_check;
+/* Does the kernel that @dir belongs to have module @name, as a file or built in? Any thread. */
+bool guest_modules_has(const char *dir, const char *name);
 void guest_modules_free(struct guest_modules *m); /* accepts a zeroed one */
 
 #endif

@@ -137,6 +137,31 @@ int guest_modules_find(const char *dir, const char *const *wanted, unsigned cnt,
 	return r;
 }
 
+/* modules.builtin has a path a line, and no colon. */
+static bool is_listed(const char *dir, const char *list, const char *name)
+{
+	_cleanup_free_ char *path = NULL, *line = NULL;
+	bool found = false;
+	size_t cap = 0;
+	FILE *f;
+
+	if (asprintf(&path, "%s/%s", dir, list) < 0) {
+		path = NULL;
+		return false;
+	}
+	f = fopen(path, "re");
+	while (f && !found && getline(&line, &cap, f) > 0)
+		found = is_module(line, strcspn(line, ":\n"), name);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+bool guest_modules_has(const char *dir, const char *name)
+{
+	return is_listed(dir, "modules.dep", name) || is_listed(dir, "modules.builtin", name);
+}
+
 void guest_modules_free(struct guest_modules *m)
 {
 	for (unsigned i = 0; i < m->cnt; i++) {

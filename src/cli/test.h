@@ -15,7 +15,7 @@ struct test_args {
 
 	/* the command */
 	char *root, *root_device, *cwd, *hostname, *modules;
-	struct str_list env, more_modules;
+	struct str_list env, more_modules, shares;
 	bool commit, cgroup, boot_only;
 	char *kvm_unit_test;
 
@@ -94,6 +94,17 @@ struct test_list {
 int test_list_make(const struct test_args *args, const struct opt_args *given,
 		   struct test_list *ret, struct error **errp) __must_check;
 void test_list_free(struct test_list *l);
+
+/* --- directories of the host (test_share.c) --------------------------------------------------- */
+
+/* --share, as shares of the machine and mounts of the guest. After an error as well the caller
+ * test_free_shares(). */
+int test_add_shares(struct test_spec *s, const struct test_args *a,
+		    struct error **errp) __must_check;
+void test_free_shares(struct test_spec *s);
+/* --root @dir; @modules: where the kernel's are, NULL: not known. */
+int test_share_root(struct test_spec *s, const char *dir, const char *modules,
+		    struct error **errp) __must_check;
 
 /* --timeout-scale: NULL, a number or "auto", which measures. */
 int test_scale(const char *text, double *ret, struct error **errp) __must_check;

@@ -213,7 +213,9 @@ static int add_root_disk(struct vm_config *c, const struct test_args *a, struct 
 	return 0;
 }
 
-static int set_root(struct test_spec *s, const struct test_args *a, struct error **errp)
+/* @modules: where the kernel's are, NULL: not known. */
+static int set_root(struct test_spec *s, const struct test_args *a, const char *modules,
+		    struct error **errp)
 {
 	const char *rest = a->root;
 	_cleanup_free_ char *path = a->root ? parse_item(&rest) : NULL;
@@ -228,13 +230,12 @@ static int set_root(struct test_spec *s, const struct test_args *a, struct error
 		return err_errno(errp, errno, "--root '%s'", path);
 	if (S_ISDIR(st.st_mode)) {
 		if (a->commit) {
-			err_set(errp, EINVAL, "--commit: the directory '%s' is copied", path);
-			err_hint(errp, "only an image can be written to");
+			err_set(errp, EINVAL, "--commit: the directory '%s' is not written to",
+				path);
+			err_hint(errp, "only an image is; or share one: --share DIR:/WHERE:rw");
 			return -EINVAL;
 		}
-		s->segment.root = GUEST_ROOT_TREE;
-		s->segment.tree = a->root;
-		return 0;
+		return test_share_root(s, a->root, modules, errp);
 	}
 	s->segment.root = GUEST_ROOT_DISK;
 	s->segment.root_source = a->root_device ? a->root_device : "/dev/vda";
@@ -259,6 +260,10 @@ static unsigned wanted_modules(const struct test_spec *s, const char **name)
 		name[n++] = "ext4";
 	if (c->nets.cnt)
 		name[n++] = "virtio_net";
+	if (c->shares.cnt)
+		name[n++] = "virtiofs";
+	if (s->segment.flags & GUEST_INIT_F_OVERLAY)
+		name[n++] = "overlay";
 	if (config_has_vsock(c))
 		name[n++] = "vmw_vsock_virtio_transport";
 	if (c->virtio.pmem.cnt)
@@ -307,16 +312,23 @@ static char *modules_dir(const char *kernel)
 	return NULL;
 }
 
-static int add_modules(struct test_spec *s, const struct test_args *a, struct error **errp)
+/* NULL: not known, or not wanted. */
+static char *where_modules_are(const struct test_spec *s, const struct test_args *a)
 {
-	_cleanup_free_ char *found =
-		a->modules ? strdup(a->modules) : modules_dir(s->config.boot.kernel);
+	if (a->modules)
+		return *a->modules ? strdup(a->modules) : NULL;
+	return s->config.boot.kernel ? modules_dir(s->config.boot.kernel) : NULL;
+}
+
+static int add_modules(struct test_spec *s, const struct test_args *a, const char *found,
+		       struct error **errp)
+{
 	const char **name;
 	struct guest_modules m = { 0 };
 	unsigned n;
 	int r;
 
-	if (!found || !*found) {
+	if (!found) {
 		if (!a->more_modules.cnt)
 			return 0;
 		err_set(errp, ENOENT, "--module '%s': the kernel's modules are not known",
@@ -509,6 +521,7 @@ static int fill_spec(struct maker *m, struct test_spec *s, const struct test_par
 		     const struct test_part *config, const struct test_def *d, struct error **errp)
 {
 	const struct test_args *a = m->args;
+	_cleanup_free_ char *modules = NULL;
 	int r;
 
 	s->argv = strings_copy(d->argv);
@@ -522,8 +535,12 @@ static int fill_spec(struct maker *m, struct test_spec *s, const struct test_par
 	r = make_config(m, kernel, config, &s->config, errp);
 	if (r >= 0)
 		r = set_protocol(s, a, errp);
+	if (r >= 0 && s->protocol == TEST_BY_INIT)
+		modules = where_modules_are(s, a);
 	if (r >= 0)
-		r = set_root(s, a, errp);
+		r = set_root(s, a, modules, errp);
+	if (r >= 0)
+		r = test_add_shares(s, a, errp);
 	if (r >= 0)
 		r = set_cmdline(s, errp);
 	if (r >= 0)
@@ -533,7 +550,7 @@ static int fill_spec(struct maker *m, struct test_spec *s, const struct test_par
 	if (r >= 0)
 		r = config_check(&s->config, errp);
 	if (r >= 0 && s->protocol == TEST_BY_INIT)
-		r = add_modules(s, a, errp);
+		r = add_modules(s, a, modules, errp);
 	return r;
 }
 
@@ -557,6 +574,7 @@ static void spec_free(struct test_spec *s)
 				   (const char **)s->segment.modules };
 
 	guest_modules_free(&m);
+	test_free_shares(s);
 	free(s->name);
 	config_free(&s->config);
 	strings_free(s->argv);

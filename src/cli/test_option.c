@@ -32,12 +32,15 @@ static const struct opt_word report_words[] = {
 const struct opt test_options[] = {
 	{ "The command", NULL, "root", NULL, 0, "IMG[,KEY=VALUE]...|DIR", &opt_file, AT(root),
 	  .fallback = "the initramfs",
-	  .help = "The command's root: a disk image, as for -d, or a directory, which is copied to "
-		  "the guest's memory" },
+	  .help = "The command's root: a disk image, as for -d, or a directory; what the command "
+		  "writes to it stays in the guest" },
 	{ "The command", NULL, "root-device", NULL, 0, "DEVICE", &opt_text, AT(root_device),
 	  .fallback = "/dev/vda", .help = "Where in the guest the root is, if on a partition" },
 	{ "The command", NULL, "commit", NULL, 0, NULL, &opt_action, AT(commit),
 	  .help = "Keep what is written to the root image; else it is gone at the end" },
+	{ "The command", NULL, "share", NULL, 0, "DIR:/WHERE[:rw]", &opt_list, AT(shares),
+	  .help = "Mount the host's directory DIR at WHERE; the guest may change what is in it "
+		  "only with :rw" },
 	{ "The command", NULL, "env", NULL, 0, "NAME[=VALUE]", &opt_list, AT(env),
 	  .fallback = "PATH, HOME and TERM",
 	  .help = "A variable of the command's environment; without VALUE, as it is here" },
@@ -240,6 +243,7 @@ void test_args_free(struct test_args *a)
 	free(a->modules);
 	str_list_free(&a->env);
 	str_list_free(&a->more_modules);
+	str_list_free(&a->shares);
 	free(a->kvm_unit_test);
 	free(a->scale);
 	str_list_free(&a->expect_console);

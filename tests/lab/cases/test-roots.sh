@@ -26,7 +26,7 @@ expect [ "$(cat $DIR/out)" = "text tested b" ]
 run_test 2 --bare -k $VMLINUX --root $disks/none.raw -- true
 expect_said "none.raw.*No such file"
 run_test 2 --bare -k $VMLINUX --root $DIR/tree --commit -- true
-expect_said 'is copied'
+expect_said 'is not written to'
 # No init, no root: the kernel has nothing to run, and says so.
 run_test 34 --bare -k $VMLINUX -p "$QUIET root=/dev/vda" -m 256M --boot-only
 expect_said 'VFS: Unable to mount root'
