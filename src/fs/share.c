@@ -13,7 +13,8 @@
 #include "vmm/error.h"
 #include "vmm/nofile.h"
 
-/* Left to all that is no share, sockets of a busy guest above all; or a quarter of what there is. */
+/* Left to all that is no share, sockets of a busy guest above all; or a quarter of what there is.
+ */
 #define RESERVED 16384u
 /* Of each share. A looked-up name keeps some 2 KiB of the host's kernel, which nothing can reclaim
  * while the guest remembers it. */

@@ -42,7 +42,7 @@ int machine_add_shares(struct machine *m, const struct vm_config *c, struct erro
 		snprintf(id, sizeof(id), "share%u", i);
 		r = add_share(m, &c->shares.v[i], id, descriptors, errp);
 		if (r < 0)
-			return err_wrap(errp, "--share");
+			return err_wrap(errp, "%s", id);
 	}
 	return 0;
 }

@@ -118,6 +118,16 @@ refused 1 "building serial ports: serial0: cannot open console file '/nonexisten
 	-k "$guests/real_hello.bin" --protocol real --serial file:/nonexistent/x
 refused 1 "cannot write '/dev/full': No space left" 86-dump-dtb-full -k "$guests/real_hello.bin" --protocol real --dump-dtb /dev/full
 
+# --- 115: directories that cannot be shared
+: >"$tmp/file"
+share=(-k "$guests/real_hello.bin" --protocol real)
+refused 1 "building shared directories: share0: cannot share the directory '/nonexistent': No such file" 115-none "${share[@]}" --share /nonexistent
+refused 1 "building shared directories: share1: cannot share the directory '$tmp/file': Not a directory" 115-file "${share[@]}" --share "$tmp" --share "$tmp/file"
+refused 1 "building shared directories: share0: '/proc/self' cannot be shared: what is in it is no data" 115-proc "${share[@]}" --share /proc/self,rw
+refused 2 "the shares '/tmp' and '/etc' have the same tag, 'share1'" 115-same-tag "${share[@]}" --share /tmp,tag=share1 --share /etc
+run "${share[@]}" --debugcon stdio --serial none --share "$tmp" --share /etc,tag=etc --timeout 20
+judge $PASS '' 115-two-shares
+
 # --- 94: memory that cannot be had
 refused 1 "cannot open guest memory file '/nonexistent/x'" 94-no-directory -k "$guests/real_hello.bin" --protocol real \
 	--mem-backing file --mem-path /nonexistent/x

@@ -2,7 +2,8 @@
 # limit: 150
 # A directory of the host as the root of a command, under an overlay, read-only and for keeps; and
 # another one mounted in it for what the command leaves.
-mkdir -p $DIR/tree/bin $DIR/tree/etc $DIR/left
+mkdir -p $DIR/left
+for d in bin etc dev proc sys run tmp; do mkdir -p $DIR/tree/$d; done
 cp /bin/busybox $DIR/tree/bin/
 ln -s busybox $DIR/tree/bin/sh
 echo first >$DIR/tree/etc/file
