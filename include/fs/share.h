@@ -13,8 +13,9 @@
  *     attributes; devices are not made. File systems that are the kernel's own interface (proc,
  *     sysfs and their kin) appear as empty directories where they are mounted in the tree.
  *   - A share that is not writable changes nothing: EROFS.
- *   - What the guest can make this process hold is bounded: descriptors for what it has looked up
- *     (ENFILE beyond) and what it has opened (EMFILE beyond), and a few hundred KiB.
+ *   - What the guest can make this process hold is bounded: files that it has looked up, of which
+ *     a part is held by descriptors (ENFILE beyond), what it has opened (EMFILE beyond), and the
+ *     memory to know them, 80 MiB at most.
  *
  * What belongs to the effective user shows as root's in the guest, as in GUEST_ROOT_TREE, and what
  * the guest makes belongs to the effective user.
@@ -49,6 +50,7 @@ struct share_params {
 	/* How many descriptors it may hold, for what the guest has looked up and opened: see
 	 * share_descriptors(). 0: as many as that says of one share. */
 	unsigned descriptors;
+	unsigned nodes; /* files that the guest may remember; 0: 524288 */
 };
 
 /*

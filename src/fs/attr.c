@@ -20,7 +20,7 @@ struct fd_name fd_name(int fd)
 	return n;
 }
 
-int node_open(const struct share *s, const struct node *n, int flags)
+int node_open(struct share *s, struct node *n, int flags)
 {
 	int fd;
 
@@ -32,13 +32,20 @@ int node_open(const struct share *s, const struct node *n, int flags)
 		return -ENXIO;
 	if (n->closed)
 		return -EACCES;
-	fd = openat(s->proc, fd_name(n->fd).s, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = node_fd(s, n);
+	if (fd < 0)
+		return fd;
+	fd = openat(s->proc, fd_name(fd).s, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
-int node_stat(const struct node *n, struct stat *st)
+int node_stat(struct share *s, struct node *n, struct stat *st)
 {
-	return fstatat(n->fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	int fd = node_fd(s, n);
+
+	if (fd < 0)
+		return fd;
+	return fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 uint64_t guest_ino(const struct share *s, dev_t dev, ino_t ino)
@@ -71,7 +78,7 @@ static int reply_attr(struct fs_req *rq)
 {
 	struct fuse_attr_out out = { .attr_valid = ATTR_SECONDS };
 	struct stat st;
-	int r = node_stat(rq->node, &st);
+	int r = node_stat(rq->s, rq->node, &st);
 
 	if (r < 0)
 		return r;
@@ -92,12 +99,16 @@ static int set_owner(const struct fs_req *rq, const struct fuse_setattr_in *in)
 	const struct share *s = rq->s;
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
+	int fd = node_fd(rq->s, rq->node);
+
+	if (fd < 0)
+		return fd;
 
 	if (in->valid & FATTR_UID)
 		uid = in->uid ? in->uid : s->uid;
 	if (in->valid & FATTR_GID)
 		gid = in->gid ? in->gid : s->gid;
-	if (fchownat(rq->node->fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }
@@ -127,9 +138,11 @@ static int set_size(const struct fs_req *rq, const struct fuse_setattr_in *in)
 
 static int set_permissions(const struct fs_req *rq, const struct fuse_setattr_in *in)
 {
-	if (S_ISLNK(rq->node->type))
-		return -EOPNOTSUPP;
-	if (fchmodat(rq->s->proc, fd_name(rq->node->fd).s, in->mode & 07777, 0) < 0)
+	int fd = node_fd(rq->s, rq->node);
+
+	if (S_ISLNK(rq->node->type) || fd < 0)
+		return fd < 0 ? fd : -EOPNOTSUPP;
+	if (fchmodat(rq->s->proc, fd_name(fd).s, in->mode & 07777, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -152,8 +165,11 @@ static int set_times(const struct fs_req *rq, const struct fuse_setattr_in *in)
 		time_of(in->valid, FATTR_ATIME, FATTR_ATIME_NOW, in->atime, in->atimensec),
 		time_of(in->valid, FATTR_MTIME, FATTR_MTIME_NOW, in->mtime, in->mtimensec),
 	};
+	int fd = node_fd(rq->s, rq->node);
 
-	if (utimensat(rq->node->fd, "", ts, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+	if (fd < 0)
+		return fd;
+	if (utimensat(fd, "", ts, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }
@@ -191,15 +207,16 @@ int op_setattr(struct fs_req *rq)
 int op_access(struct fs_req *rq)
 {
 	struct fuse_access_in in;
+	int fd = node_fd(rq->s, rq->node);
 
 	req_args(rq, &in, sizeof(in));
 	if (in.mask & ~(uint32_t)(R_OK | W_OK | X_OK))
 		return -EINVAL;
 	if ((in.mask & W_OK) && !rq->s->writable)
 		return -EROFS;
-	if (S_ISLNK(rq->node->type))
-		return 0;
-	if (faccessat(rq->s->proc, fd_name(rq->node->fd).s, (int)in.mask, AT_EACCESS) < 0)
+	if (S_ISLNK(rq->node->type) || fd < 0)
+		return fd < 0 ? fd : 0;
+	if (faccessat(rq->s->proc, fd_name(fd).s, (int)in.mask, AT_EACCESS) < 0)
 		return -errno;
 	return 0;
 }
@@ -207,11 +224,14 @@ int op_access(struct fs_req *rq)
 int op_readlink(struct fs_req *rq)
 {
 	char buf[PATH_MAX];
+	int fd = node_fd(rq->s, rq->node);
 	ssize_t n;
 
+	if (fd < 0)
+		return fd;
 	if (!S_ISLNK(rq->node->type) || rq->node->closed)
 		return -EINVAL;
-	n = readlinkat(rq->node->fd, "", buf, sizeof(buf));
+	n = readlinkat(fd, "", buf, sizeof(buf));
 	if (n < 0)
 		return -errno;
 	if ((size_t)n > req_room(rq))
@@ -223,8 +243,11 @@ int op_statfs(struct fs_req *rq)
 {
 	struct fuse_statfs_out out = { 0 };
 	struct statfs st;
+	int fd = node_fd(rq->s, rq->node);
 
-	if (fstatfs(rq->node->fd, &st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &st) < 0)
 		return -errno;
 	out.st = (struct fuse_kstatfs){ .blocks = st.f_blocks,
 					.bfree = st.f_bfree,

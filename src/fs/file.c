@@ -79,7 +79,7 @@ int op_create(struct fs_req *rq)
 		return fd;
 	r = lookup(rq->s, rq->node, rq->name[0], &e);
 	if (r >= 0 && fd < 0) {
-		const struct node *n = node_get(rq->s, e.nodeid);
+		struct node *n = node_get(rq->s, e.nodeid);
 
 		fd = S_ISDIR(n->type) ? -EISDIR : node_open(rq->s, n, (int)in.flags & PASSED);
 		r = fd < 0 ? fd : r;

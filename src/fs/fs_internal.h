@@ -10,19 +10,29 @@
 #include "vmm/siphash.h"
 
 /*
- * What the guest has looked up and not forgotten: a name in the tree, held by a descriptor that can
+ * What the guest has looked up and not forgotten: a file of the tree, held by a descriptor that can
  * do nothing but name it (O_PATH). Found by its number, which is slot and generation, so that one
  * that was forgotten is not taken for another, and by what it is, device and inode.
+ *
+ * There are fewer descriptors than a guest may look up files. So one that is no directory, that is
+ * not open and whose name is known can lose its own, and gets another by that name when it is asked
+ * for; if the name has become another file's, the node is stale. Directories keep theirs: what is
+ * in them is found from there.
  */
 struct node {
-	uint64_t lookups; /* 0: free */
+	uint64_t lookups;      /* 0: free */
+	uint64_t parent;       /* number of the directory that @name is in */
+	char *name;            /* NULL: not known, or no longer so */
+	struct timespec birth; /* while there is no descriptor: tells it from a later file */
 	dev_t dev;
 	ino_t ino;
-	int fd;
+	uint32_t opens; /* handles */
+	int fd;         /* -1: none now; see node_fd() */
 	uint32_t generation;
 	uint32_t next; /* slot: of the same bucket, or of the free list */
 	mode_t type;   /* S_IFMT */
 	bool closed;   /* a kernel's interface: there, but nothing is in it */
+	bool replaced; /* another has its device and inode now: in no bucket */
 };
 
 #define ROOT_SLOT 1u /* its number is FUSE_ROOT_ID */
@@ -53,6 +63,9 @@ struct share {
 	uint32_t node_max; /* the last slot */
 	uint32_t node_top; /* slots from here on were never used */
 	uint32_t node_free, node_cnt;
+	uint32_t fd_cnt, fd_max; /* of nodes */
+	uint32_t hand;           /* slot at which the search for a descriptor to close goes on */
+	size_t name_bytes;       /* of all nodes */
 	uint32_t *bucket;
 	uint32_t bucket_cnt; /* a power of two */
 	struct siphash_key key;
@@ -93,15 +106,23 @@ int req_reply(struct fs_req *rq, const void *from, size_t len);
 
 /* --- node.c ----------------------------------------------------------------------------------- */
 
-int nodes_create(struct share *s, unsigned max);
+/* At most @max nodes, of which @fds have a descriptor. */
+int nodes_create(struct share *s, unsigned max, unsigned fds);
 void nodes_destroy(struct share *s);
 /* All but the root. */
 void nodes_clear(struct share *s);
 /* NULL: there is none of this number (any more). */
 struct node *node_get(const struct share *s, uint64_t nodeid);
 uint64_t node_id(const struct share *s, const struct node *n);
-/* Takes over @fd, which is what @st says. One more look-up of it. NULL: there are too many. */
-struct node *node_add(struct share *s, int fd, const struct stat *st, bool closed);
+/* Takes over @fd, which is what @st says, and @name in @dir (NULL: the root). One more look-up of
+ * it. NULL: there are too many. */
+struct node *node_add(struct share *s, int fd, const struct stat *st, bool closed,
+		      const struct node *dir, const char *name);
+/* The descriptor of @n, which is the node's, until the next call that may want one. -ESTALE: what
+ * it was is no longer there. -ENFILE. Of a directory it is n->fd. */
+int node_fd(struct share *s, struct node *n);
+/* The file that @st says, if it is known, is now called so. */
+void node_moved(struct share *s, const struct stat *st, const struct node *dir, const char *name);
 /* So many look-ups are undone; with the last the node goes. A number that is not there is ignored.
  */
 void node_forget(struct share *s, uint64_t nodeid, uint64_t cnt);
@@ -122,8 +143,8 @@ void handle_close(struct share *s, struct handle *h);
 /* --- attr.c ----------------------------------------------------------------------------------- */
 
 /* Opens what @n is, a regular file or directory. -errno, for any other kind as well. */
-int node_open(const struct share *s, const struct node *n, int flags);
-int node_stat(const struct node *n, struct stat *st);
+int node_open(struct share *s, struct node *n, int flags);
+int node_stat(struct share *s, struct node *n, struct stat *st);
 void fill_attr(const struct share *s, const struct stat *st, struct fuse_attr *a);
 /* An inode's number as the guest sees it: those of different devices must differ. */
 uint64_t guest_ino(const struct share *s, dev_t dev, ino_t ino);
@@ -141,6 +162,8 @@ int op_statfs(struct fs_req *rq);
 
 /* --- names.c ---------------------------------------------------------------------------------- */
 
+/* Opens (O_PATH) what @name is in @dir; whatever it is, it is not followed. */
+int open_beneath(const struct node *dir, const char *name);
 /* Looks @name up in @dir and counts it. */
 int lookup(struct share *s, struct node *dir, const char *name, struct fuse_entry_out *e);
 /* 0: @dir is one in which something can be made. */

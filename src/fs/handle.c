@@ -36,6 +36,7 @@ int handle_add(struct share *s, uint64_t nodeid, int fd, bool dir, uint64_t *fh)
 	*h = (struct handle){
 		.nodeid = nodeid, .fd = fd, .generation = s->generation++, .dir = dir
 	};
+	node_get(s, nodeid)->opens++;
 	*fh = (uint64_t)h->generation << 32 | (uint32_t)(h - s->handle);
 	return 0;
 }
@@ -53,6 +54,11 @@ struct handle *handle_get(const struct share *s, uint64_t fh, uint64_t nodeid, b
 
 void handle_close(struct share *s, struct handle *h)
 {
+	struct node *n = node_get(s, h->nodeid);
+
+	/* A guest may forget what it has open. */
+	if (n)
+		n->opens--;
 	if (h->fd >= 0)
 		close(h->fd);
 	h->nodeid = 0;

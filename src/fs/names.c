@@ -12,8 +12,7 @@
 /* As ATTR_SECONDS: names, too, may be others by then. */
 #define ENTRY_SECONDS 1
 
-/* @name is one component; whatever it is on the host, it is not followed. */
-static int open_beneath(const struct node *dir, const char *name)
+int open_beneath(const struct node *dir, const char *name)
 {
 	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
@@ -27,10 +26,10 @@ static int too_many(struct share *s)
 {
 	if (!s->said_full)
 		log_msg(LOG_WARN, "share",
-			"'%s': the guest remembers %u names, and can look up no more: each takes "
-			"one "
-			"of the open files that this process may have (ulimit -Hn)",
-			s->path, s->node_cnt);
+			"'%s': the guest can look up no more: it remembers %u files, %u of them "
+			"held "
+			"open (ulimit -Hn says how many may be)",
+			s->path, s->node_cnt, s->fd_cnt);
 	s->said_full = true;
 	return -ENFILE;
 }
@@ -50,7 +49,7 @@ int lookup(struct share *s, struct node *dir, const char *name, struct fuse_entr
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	n = node_add(s, fd, &st, st.st_dev != dir->dev && is_kernel_interface(fd));
+	n = node_add(s, fd, &st, st.st_dev != dir->dev && is_kernel_interface(fd), dir, name);
 	fd = -1;
 	if (!n)
 		return too_many(s);
@@ -155,9 +154,9 @@ int op_symlink(struct fs_req *rq)
 
 int op_link(struct fs_req *rq)
 {
-	const struct node *old;
 	struct fuse_link_in in;
-	int r = check_dir(rq->node);
+	struct node *old;
+	int r = check_dir(rq->node), fd;
 
 	req_args(rq, &in, sizeof(in));
 	old = node_get(rq->s, in.oldnodeid);
@@ -167,10 +166,12 @@ int op_link(struct fs_req *rq)
 		return r;
 	if (S_ISDIR(old->type) || old->closed)
 		return -EPERM;
+	fd = node_fd(rq->s, old);
+	if (fd < 0)
+		return fd;
 	/* linkat(2), AT_EMPTY_PATH wants a capability; this way does not. The magic link leads to
 	 * the inode itself, be that a symbolic link. */
-	if (linkat(rq->s->proc, fd_name(old->fd).s, rq->node->fd, rq->name[0], AT_SYMLINK_FOLLOW) <
-	    0)
+	if (linkat(rq->s->proc, fd_name(fd).s, rq->node->fd, rq->name[0], AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	return reply_entry(rq, rq->name[0]);
 }
@@ -199,6 +200,8 @@ int op_rmdir(struct fs_req *rq)
 static int rename_to(struct fs_req *rq, uint64_t newdir, uint32_t flags)
 {
 	const struct node *to = node_get(rq->s, newdir);
+	struct stat moved, other;
+	bool known, exchanged;
 	int r = check_dir(rq->node);
 
 	if (!to)
@@ -210,8 +213,16 @@ static int rename_to(struct fs_req *rq, uint64_t newdir, uint32_t flags)
 	/* RENAME_WHITEOUT makes a device. */
 	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
+	known = fstatat(rq->node->fd, rq->name[0], &moved, AT_SYMLINK_NOFOLLOW) == 0;
+	exchanged = (flags & RENAME_EXCHANGE) &&
+		    fstatat(to->fd, rq->name[1], &other, AT_SYMLINK_NOFOLLOW) == 0;
 	if (renameat2(rq->node->fd, rq->name[0], to->fd, rq->name[1], flags) < 0)
 		return -errno;
+	/* If it was somebody else's by then, the node will be found stale when it is asked for. */
+	if (known)
+		node_moved(rq->s, &moved, to, rq->name[1]);
+	if (exchanged)
+		node_moved(rq->s, &other, rq->node, rq->name[0]);
 	return 0;
 }
 

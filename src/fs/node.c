@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* node.c: what the guest has looked up. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 #include "fs/fs_internal.h"
+
+/* Bytes of names, of all nodes of a share. */
+#define NAMES_MAX (32 * MIB)
+/* How many nodes are looked at for one whose descriptor can be closed. */
+#define SEARCH_MAX 4096u
 
 static uint32_t *bucket_of(const struct share *s, dev_t dev, ino_t ino)
 {
@@ -23,8 +29,9 @@ static uint32_t *bucket_of(const struct share *s, dev_t dev, ino_t ino)
 }
 
 /* Pages of the table that are never used cost nothing. */
-int nodes_create(struct share *s, unsigned max)
+int nodes_create(struct share *s, unsigned max, unsigned fds)
 {
+	s->fd_max = fds;
 	s->bucket_cnt = 64;
 	while (s->bucket_cnt < max)
 		s->bucket_cnt *= 2;
@@ -76,22 +83,159 @@ static struct node *take_slot(struct share *s)
 	return s->node_top <= s->node_max ? &s->node[s->node_top++] : NULL;
 }
 
-struct node *node_add(struct share *s, int fd, const struct stat *st, bool closed)
+/* --- names ------------------------------------------------------------------------------------ */
+
+static void clear_name(struct share *s, struct node *n)
+{
+	if (n->name)
+		s->name_bytes -= strlen(n->name) + 1;
+	free(n->name);
+	n->name = NULL;
+}
+
+/* A node without a name keeps its descriptor, and that is all it costs. */
+static void set_name(struct share *s, struct node *n, const struct node *dir, const char *name)
+{
+	size_t len = name ? strlen(name) + 1 : 0;
+
+	if (!name || (n->name && n->parent == node_id(s, dir) && !strcmp(n->name, name)))
+		return;
+	clear_name(s, n);
+	if (s->name_bytes + len > NAMES_MAX)
+		return;
+	n->name = strdup(name);
+	n->parent = node_id(s, dir);
+	s->name_bytes += n->name ? len : 0;
+}
+
+void node_moved(struct share *s, const struct stat *st, const struct node *dir, const char *name)
 {
 	struct node *n = find(s, st->st_dev, st->st_ino);
+
+	if (n)
+		set_name(s, n, dir, name);
+}
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+/* When what @fd is was made; zero where the file system does not say. @links: how many names it
+ * has.
+ */
+static int birth_of(int fd, struct timespec *birth, uint32_t *links)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BTIME | STATX_NLINK, &st) < 0)
+		return -errno;
+	*birth = (struct timespec){ 0 };
+	if (st.stx_mask & STATX_BTIME)
+		*birth = (struct timespec){ .tv_sec = st.stx_btime.tv_sec,
+					    .tv_nsec = st.stx_btime.tv_nsec };
+	*links = st.stx_nlink;
+	return 0;
+}
+
+static bool may_lose_fd(const struct node *n)
+{
+	return n->lookups && n->fd >= 0 && n->name && !n->opens && !n->closed && !S_ISDIR(n->type);
+}
+
+/* False: it has to stay. */
+static bool lose_fd(struct share *s, struct node *n)
+{
+	uint32_t links;
+
+	if (birth_of(n->fd, &n->birth, &links) < 0 || !links)
+		return false;
+	close(n->fd);
+	n->fd = -1;
+	s->fd_cnt--;
+	return true;
+}
+
+/* There is one descriptor for a node to be had. Round about, so that the same is not always hit. */
+static bool make_room(struct share *s)
+{
+	for (unsigned i = 0; i < SEARCH_MAX && s->fd_cnt >= s->fd_max; i++) {
+		struct node *n;
+
+		s->hand = s->hand + 1 < s->node_top ? s->hand + 1 : ROOT_SLOT;
+		n = &s->node[s->hand];
+		if (may_lose_fd(n))
+			lose_fd(s, n);
+	}
+	return s->fd_cnt < s->fd_max;
+}
+
+/* Is @fd what the node was when it had a descriptor? */
+static bool is_same(const struct node *n, int fd, const struct stat *st)
+{
+	struct timespec birth;
+	uint32_t links;
+
+	return n->dev == st->st_dev && n->ino == st->st_ino && n->type == (st->st_mode & S_IFMT) &&
+	       birth_of(fd, &birth, &links) == 0 && birth.tv_sec == n->birth.tv_sec &&
+	       birth.tv_nsec == n->birth.tv_nsec;
+}
+
+int node_fd(struct share *s, struct node *n)
+{
+	_cleanup_close_ int fd = -1;
+	const struct node *dir;
+	struct stat st;
+
+	if (n->fd >= 0)
+		return n->fd;
+	dir = n->name && !n->replaced ? node_get(s, n->parent) : NULL;
+	if (!dir || !S_ISDIR(dir->type))
+		return -ESTALE;
+	if (!make_room(s))
+		return -ENFILE;
+	fd = open_beneath(dir, n->name);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return -ESTALE;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !is_same(n, fd, &st))
+		return -ESTALE;
+	n->fd = take_fd(&fd);
+	s->fd_cnt++;
+	return n->fd;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+static void leave_bucket(struct share *s, struct node *n)
+{
+	uint32_t slot = slot_of(s, n), *p = bucket_of(s, n->dev, n->ino);
+
+	while (*p != slot)
+		p = &s->node[*p].next;
+	*p = n->next;
+}
+
+/*
+ * The node of what @fd is. While a node has a descriptor no other file has its device and inode;
+ * one without may find that it is gone and another has them.
+ */
+static struct node *find_same(struct share *s, int fd, const struct stat *st)
+{
+	struct node *n = find(s, st->st_dev, st->st_ino);
+
+	if (!n || n->fd >= 0 || is_same(n, fd, st))
+		return n;
+	leave_bucket(s, n);
+	n->replaced = true;
+	return NULL;
+}
+
+static struct node *new_node(struct share *s, int fd, const struct stat *st, bool closed)
+{
+	struct node *n = make_room(s) ? take_slot(s) : NULL;
 	uint32_t *bucket;
 
-	if (n) {
-		close(fd);
-		/* It cannot come to the end of 64 bits by ones. */
-		n->lookups++;
-		return n;
-	}
-	n = take_slot(s);
-	if (!n) {
-		close(fd);
+	if (!n)
 		return NULL;
-	}
 	bucket = bucket_of(s, st->st_dev, st->st_ino);
 	*n = (struct node){ .lookups = 1,
 			    .dev = st->st_dev,
@@ -103,21 +247,41 @@ struct node *node_add(struct share *s, int fd, const struct stat *st, bool close
 			    .closed = closed };
 	*bucket = slot_of(s, n);
 	s->node_cnt++;
+	s->fd_cnt++;
 	return n;
 }
 
-/* A descriptor keeps its inode, so that while a node lives no other has its device and inode. */
+struct node *node_add(struct share *s, int fd, const struct stat *st, bool closed,
+		      const struct node *dir, const char *name)
+{
+	struct node *n = find_same(s, fd, st);
+
+	if (n) {
+		close(fd);
+		/* It cannot come to the end of 64 bits by ones. */
+		n->lookups++;
+	} else {
+		n = new_node(s, fd, st, closed);
+		if (!n)
+			close(fd);
+	}
+	if (n)
+		set_name(s, n, dir, name);
+	return n;
+}
+
 static void drop(struct share *s, struct node *n)
 {
-	uint32_t slot = slot_of(s, n), *p = bucket_of(s, n->dev, n->ino);
-
-	while (*p != slot)
-		p = &s->node[*p].next;
-	*p = n->next;
-	close(n->fd);
+	if (!n->replaced)
+		leave_bucket(s, n);
+	if (n->fd >= 0) {
+		close(n->fd);
+		s->fd_cnt--;
+	}
+	clear_name(s, n);
 	n->lookups = 0;
 	n->next = s->node_free;
-	s->node_free = slot;
+	s->node_free = slot_of(s, n);
 	s->node_cnt--;
 }
 

@@ -16,10 +16,11 @@
 /* Left to all that is no share, sockets of a busy guest above all; or a quarter of what there is.
  */
 #define RESERVED 16384u
-/* Of each share. A looked-up name keeps some 2 KiB of the host's kernel, which nothing can reclaim
- * while the guest remembers it. */
-#define MAX_NODES   262144u
-#define MAX_HANDLES 16384u
+/* Of each share. What has a descriptor keeps some 2 KiB of the host's kernel, which nothing can
+ * reclaim; what has none, some 100 bytes of ours. */
+#define MAX_NODES    524288u
+#define MAX_NODE_FDS 32768u
+#define MAX_HANDLES  16384u
 
 /* As root, beyond what the process was started with; what the kernel allows at most
  * (/proc/sys/fs/nr_open) is that unless somebody has changed it. */
@@ -30,12 +31,12 @@ unsigned share_descriptors(unsigned shares)
 	uint64_t want, n;
 
 	shares = shares ? shares : 1;
-	want = min_u64((uint64_t)shares * (MAX_NODES + MAX_HANDLES) + RESERVED, NR_OPEN);
+	want = min_u64((uint64_t)shares * (MAX_NODE_FDS + MAX_HANDLES) + RESERVED, NR_OPEN);
 	n = nofile_raise(want);
 	if (!n)
 		return 64;
 	n -= min_u64(RESERVED, n / 4);
-	return (unsigned)min_u64(n / shares, MAX_NODES + MAX_HANDLES);
+	return (unsigned)min_u64(n / shares, MAX_NODE_FDS + MAX_HANDLES);
 }
 
 /* Is there openat2(2), in the form in which it is used? */
@@ -77,7 +78,7 @@ static int open_root(struct share *s, struct error **errp)
 				 "cannot share the directory '%s': openat2(2), which keeps the "
 				 "guest in it, fails",
 				 s->path);
-	return node_add(s, take_fd(&fd), &st, false) ? 0 : -ENOMEM;
+	return node_add(s, take_fd(&fd), &st, false, NULL, NULL) ? 0 : -ENOMEM;
 }
 
 /* The guest must not know which numbers it could make up; where there is no random byte, it may. */
@@ -96,7 +97,7 @@ static void choose_numbers(struct share *s)
 
 static int fill_in(struct share *s, const struct share_params *p, struct error **errp)
 {
-	unsigned n = p->descriptors ? p->descriptors : share_descriptors(1), handles;
+	unsigned n = p->descriptors ? p->descriptors : share_descriptors(1), handles, fds;
 
 	s->path = strdup(p->path);
 	s->writable = p->writable;
@@ -104,8 +105,9 @@ static int fill_in(struct share *s, const struct share_params *p, struct error *
 	s->gid = getegid();
 	choose_numbers(s);
 	handles = (unsigned)min_u64(n / 4 + 1, MAX_HANDLES);
+	fds = (unsigned)min_u64(n > handles ? n - handles + 1 : 1, MAX_NODE_FDS);
 	if (!s->path || handles_create(s, handles) < 0 ||
-	    nodes_create(s, (unsigned)min_u64(n > handles ? n - handles + 1 : 1, MAX_NODES)) < 0)
+	    nodes_create(s, p->nodes ? p->nodes : MAX_NODES, fds) < 0)
 		return err_errno(errp, ENOMEM, "cannot share the directory '%s'", p->path);
 	s->proc = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->proc < 0 || !is_kernel_interface(s->proc)) {

@@ -423,18 +423,19 @@ static void test_row114_limits(void **state)
 	struct share_kit *k = &kit;
 	uint64_t id[200], fh[200], more;
 	unsigned n = 0, before = open_files();
+	char name[16];
 
 	(void)state;
 	sk_init_limited(k, true, 40);
 	for (unsigned i = 0; i < 200; i++) {
-		char name[16];
-
 		snprintf(name, sizeof(name), "f%u", i);
-		sk_file(k, name, "");
+		if (i)
+			assert_int_equal(mkdir(sk_path(k, name), 0755), 0);
+		else
+			sk_file(k, name, "");
 	}
+	/* Directories keep their descriptors. */
 	while (n < 200) {
-		char name[16];
-
 		snprintf(name, sizeof(name), "f%u", n);
 		if (sk_name(k, FUSE_LOOKUP, FUSE_ROOT_ID, name) == -ENFILE)
 			break;
@@ -449,11 +450,14 @@ static void test_row114_limits(void **state)
 	assert_int_equal(sk_read(k, FUSE_READDIRPLUS, FUSE_ROOT_ID, more, 0, 65536), 0);
 	assert_true(k->out_len > 1000);
 	assert_int_equal(sk_release(k, FUSE_RELEASEDIR, FUSE_ROOT_ID, more), 0);
-	/* Opened files have a limit of their own. */
+	/* Opened files have a limit of their own; to open one is to find it, too. */
+	assert_int_equal(sk_open(k, FUSE_OPEN, id[0], O_RDWR, &more), -ENFILE);
+	sk_forget(k, id[6], 100);
 	n = 0;
 	while (n < 200 && sk_open(k, FUSE_OPEN, id[0], O_RDWR, &fh[n]) == 0)
 		n++;
 	assert_true(n > 5 && n < 20);
+	sk_attr(k, id[0]);
 	assert_int_equal(sk_open(k, FUSE_OPEN, id[0], O_RDWR, &more), -EMFILE);
 	assert_int_equal(sk_open(k, FUSE_OPENDIR, FUSE_ROOT_ID, O_RDONLY, &more), -EMFILE);
 	assert_true(open_files() - before <= 44);
@@ -468,6 +472,106 @@ static void test_row114_limits(void **state)
 	assert_int_equal(sk_name(k, FUSE_LOOKUP, id[0], "x"), -ESTALE);
 	sk_end(k);
 	assert_int_equal(open_files(), before);
+}
+
+/* There are fewer descriptors than files: those that have none get one when they are asked for, if
+ * they are still what they were. */
+static void test_row114_more_files_than_descriptors(void **state)
+{
+	struct fuse_setattr_in chmod_in = { .valid = FATTR_MODE | FATTR_MTIME, .mode = 0600 };
+	struct share_kit *k = &kit;
+	struct fuse_getattr_in ga = { 0 };
+	struct fuse_link_in link_in;
+	unsigned before = open_files();
+	uint64_t id[200], dir, fh, l;
+	char name[16], text[16];
+
+	(void)state;
+	sk_init_limited(k, true, 40);
+	assert_int_equal(mkdir(sk_path(k, "d"), 0755), 0);
+	assert_int_equal(symlink("target", sk_path(k, "l")), 0);
+	dir = sk_lookup(k, FUSE_ROOT_ID, "d");
+	l = sk_lookup(k, FUSE_ROOT_ID, "l");
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		sk_file(k, name, name);
+		id[i] = sk_lookup(k, FUSE_ROOT_ID, name);
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 200; i++) {
+			snprintf(name, sizeof(name), "f%u", i);
+			assert_int_equal(sk_attr(k, id[i]).size, strlen(name));
+			assert_int_equal(sk_setattr(k, id[i], &chmod_in), 0);
+			assert_int_equal(sk_open(k, FUSE_OPEN, id[i], O_RDONLY, &fh), 0);
+			assert_int_equal(sk_read(k, FUSE_READ, id[i], fh, 0, 16), 0);
+			assert_memory_equal(sk_out(k), name, strlen(name));
+			assert_int_equal(sk_release(k, FUSE_RELEASE, id[i], fh), 0);
+			assert_int_equal(sk_lookup(k, FUSE_ROOT_ID, name), id[i]);
+		}
+		assert_int_equal(sk_ask(k, FUSE_READLINK, l, NULL, 0, NULL, 0), 0);
+		assert_memory_equal(sk_out(k), "target", 6);
+		assert_true(open_files() - before <= 44);
+	}
+	/* What the guest moves, links and removes is found all the same; f0 to f9 have none now. */
+	assert_int_equal(sk_rename(k, FUSE_ROOT_ID, "f0", dir, "g0", 0), 0);
+	assert_int_equal(sk_rename(k, FUSE_ROOT_ID, "d", FUSE_ROOT_ID, "e", 0), 0);
+	assert_int_equal(sk_attr(k, id[0]).size, 2);
+	assert_int_equal(sk_rename(k, dir, "g0", FUSE_ROOT_ID, "f1", RENAME_EXCHANGE), 0);
+	assert_int_equal(sk_open(k, FUSE_OPEN, id[1], O_RDWR, &fh), 0);
+	link_in.oldnodeid = id[2];
+	assert_int_equal(sk_struct_name(k, FUSE_LINK, dir, &link_in, sizeof(link_in), "linked"), 0);
+	assert_int_equal(sk_name(k, FUSE_UNLINK, FUSE_ROOT_ID, "f2"), 0);
+	assert_int_equal(sk_attr(k, id[2]).nlink, 1);
+	/* What is open stays what it is when its name is gone. */
+	assert_int_equal(sk_name(k, FUSE_UNLINK, dir, "g0"), 0);
+	for (unsigned i = 50; i < 200; i++)
+		sk_attr(k, id[i]);
+	assert_int_equal(sk_attr(k, id[1]).nlink, 0);
+	assert_int_equal(sk_write(k, id[1], fh, 0, "x", 1), 1);
+	/* What somebody on the host has put in a file's place is not it. */
+	assert_int_equal(unlink(sk_path(k, "f3")), 0);
+	sk_file(k, "f3", "another");
+	assert_int_equal(unlink(sk_path(k, "f4")), 0);
+	assert_int_equal(symlink("../secret", sk_path(k, "f4")), 0);
+	assert_int_equal(unlink(sk_path(k, "f5")), 0);
+	for (unsigned i = 3; i < 6; i++) {
+		assert_int_equal(sk_ask(k, FUSE_GETATTR, id[i], &ga, sizeof(ga), NULL, 0), -ESTALE);
+		assert_int_equal(sk_open(k, FUSE_OPEN, id[i], O_RDONLY, &l), -ESTALE);
+		sk_forget(k, id[i], 100);
+	}
+	assert_true(sk_lookup(k, FUSE_ROOT_ID, "f3") != id[3]);
+	sk_text(k, "f3", text, sizeof(text));
+	assert_string_equal(text, "another");
+	sk_end(k);
+	assert_int_equal(open_files(), before);
+}
+
+/* A file whose number another one has got: the old node is stale, the new one is not the old. */
+static void test_row114_inode_number_again(void **state)
+{
+	struct share_kit *k = &kit;
+	struct fuse_getattr_in ga = { 0 };
+	uint64_t id[100], again;
+	char name[16];
+
+	(void)state;
+	sk_init_limited(k, true, 20);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		sk_file(k, name, "");
+		id[i] = sk_lookup(k, FUSE_ROOT_ID, name);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(unlink(sk_path(k, name)), 0);
+		assert_int_equal(symlink("x", sk_path(k, name)), 0);
+		again = sk_lookup(k, FUSE_ROOT_ID, name);
+		assert_true(again != id[i]);
+		assert_true(S_ISLNK(sk_attr(k, again).mode));
+		assert_int_equal(sk_ask(k, FUSE_GETATTR, id[i], &ga, sizeof(ga), NULL, 0), -ESTALE);
+		sk_forget(k, id[i], 1);
+	}
+	sk_end(k);
 }
 
 /* A buffer that one name does not fit into; positions that no directory has. */
@@ -514,6 +618,8 @@ int main(void)
 		cmocka_unit_test(test_row113_numbers_that_are_none),
 		cmocka_unit_test(test_row113_forgetting),
 		cmocka_unit_test(test_row114_limits),
+		cmocka_unit_test(test_row114_more_files_than_descriptors),
+		cmocka_unit_test(test_row114_inode_number_again),
 		cmocka_unit_test(test_row114_listing),
 	};
 
