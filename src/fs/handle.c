@@ -72,6 +72,8 @@ void handles_clear(struct share *s)
 		if (s->handle[i].nodeid)
 			handle_close(s, &s->handle[i]);
 	}
+	s->handle_top = 1;
+	s->handle_free = 0;
 }
 
 void handles_destroy(struct share *s)

@@ -304,6 +304,10 @@ void nodes_clear(struct share *s)
 		if (s->node[i].lookups)
 			drop(s, &s->node[i]);
 	}
+	/* As if they had never been, so that the next time is short; but numbers go on. */
+	s->node_top = (uint32_t)min_u64(s->node_top, ROOT_SLOT + 1);
+	s->node_free = 0;
+	s->hand = ROOT_SLOT;
 }
 
 void nodes_destroy(struct share *s)
