@@ -351,7 +351,7 @@ make_tree() {
 	chown 1234:2345 others
 	chmod 700 dir/deep
 	mkfifo fifo
-	while [ $i -lt 700 ]; do
+	while [ $i -lt 400 ]; do
 		echo -n abc >many/file$i
 		i=$((i + 1))
 	done
@@ -375,7 +375,7 @@ share_guest() {
 	done
 	shift
 	: >"$console"
-	run_guest -k $VMLINUX -i $INITRD.disk -m 256M -p "$line" --timeout 90 "$@"
+	run_guest -k $VMLINUX -i $INITRD.disk -m 256M -p "$line" --timeout 200 "$@"
 	expect_exit 0
 	for t in $(echo "$tests" | tr , ' '); do expect_console "^guest: $t done"; done
 	# A kernel that goes down breaks its virtio devices first, and says what that did to the rest.

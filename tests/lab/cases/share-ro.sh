@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# limit: 240
+# limit: 600
 # A directory that the guest may read: files, links, owners, many names; and that it cannot change, nor
 # leave. Over both transports and ring formats.
 make_tree

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# limit: 150
+# limit: 250
 # A directory of the host as the root of a command, under an overlay, read-only and for keeps; and
 # another one mounted in it for what the command leaves.
 mkdir -p $DIR/left

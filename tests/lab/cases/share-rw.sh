@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# limit: 300
+# limit: 450
 # A directory that the guest may change: it copies a tree both ways, and what it makes, moves and
 # removes is so on the host.
 make_tree
