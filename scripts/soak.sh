@@ -3,7 +3,7 @@
 #
 # make soak: guests started, reset, ended in every way, over and over, for SOAK_MINUTES (60). Small
 # guests on this host's /dev/kvm by the thousand, Linux in the lab, suite after suite; VMMs killed and
-# power cut under disks. Ends at the
+# power cut under disks; disks, networks and sockets of Linux guests under the sanitizers. Ends at the
 # first failure and says after how many rounds.
 set -u
 B=${B:-build}
@@ -26,14 +26,17 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ] && [ "${SOAK_KILLS:-1000}" -gt 0 ]; then
 	done
 fi
 
-# Disks under the sanitizers, too: in make check only our small guests have them.
+# Disks, networks and sockets under the sanitizers, too: in make check only our small guests have them.
 make -s B="$B-asan" SAN=address,undefined OPT='-O1 -g' "$B-asan/trapeze" || exit 1
-if ! COUNTS='' LAB_TRAPEZE="$B-asan/trapeze" scripts/lab.sh disk- >"$B/soak.log" 2>&1; then
-	echo "soak: disks in the lab failed with $B-asan/trapeze:"
-	grep -A 60 -m 1 '^not ok' "$B/soak.log" || tail -n 40 "$B/soak.log"
-	exit 1
-fi
-echo "soak: disks in the lab under the sanitizers: $(tail -n 1 "$B/soak.log")"
+for devices in disk- "net- vhost" "vsock virtio-"; do
+	# shellcheck disable=SC2086
+	if ! COUNTS='' LAB_TRAPEZE="$B-asan/trapeze" scripts/lab.sh $devices >"$B/soak.log" 2>&1; then
+		echo "soak: $devices in the lab failed with $B-asan/trapeze:"
+		grep -A 60 -m 1 '^not ok' "$B/soak.log" || tail -n 40 "$B/soak.log"
+		exit 1
+	fi
+	echo "soak: $devices in the lab under the sanitizers: $(tail -n 1 "$B/soak.log")"
+done
 
 small=0 suites=0
 while [ $SECONDS -lt $until ]; do
