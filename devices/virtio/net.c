@@ -27,8 +27,12 @@
 #define DEFAULT_SPEED 10000u
 /* A tenth of a second's worth may pass at once. */
 #define BURST_DIVISOR 10
-/* Linux announces itself before it takes up a link of which it hears in the same interrupt. */
+/*
+ * Linux announces itself before it takes up a link of which it hears in the same interrupt, and
+ * then nothing is sent; a guest that is slow to look may do so once, not twice.
+ */
 #define ANNOUNCE_AFTER_NS UINT64_C(100000000)
+#define ANNOUNCE_AGAIN_NS UINT64_C(1000000000)
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
@@ -87,9 +91,19 @@ static void announce(void *arg)
 	virtio_config_changed(&n->vdev);
 }
 
+static void announce_in(struct virtio_net *n, uint64_t ns)
+{
+	timer_arm(&n->announce_timer, vclock_now(n->announce_timer.clock) + ns);
+}
+
 static void on_announce_time(struct ev_timer *t)
 {
-	announce(container_of(t, struct virtio_net, announce_timer));
+	struct virtio_net *n = container_of(t, struct virtio_net, announce_timer);
+
+	announce(n);
+	if (!n->announced)
+		announce_in(n, ANNOUNCE_AGAIN_NS);
+	n->announced = true;
 }
 
 /* --- the host's end --------------------------------------------------------------------------- */
@@ -136,11 +150,10 @@ static void look_at_link(struct virtio_net *n)
 		net_run(n);
 	pump_all(n);
 	/* Whoever is behind the host's end now may never have heard of the guest. */
+	timer_cancel(&n->announce_timer);
+	n->announced = false;
 	if (up && n->vdev.active)
-		timer_arm(&n->announce_timer,
-			  vclock_now(n->announce_timer.clock) + ANNOUNCE_AFTER_NS);
-	else
-		timer_cancel(&n->announce_timer);
+		announce_in(n, ANNOUNCE_AFTER_NS);
 }
 
 static void on_readable(void *opaque, unsigned q)

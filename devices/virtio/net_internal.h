@@ -160,6 +160,7 @@ struct virtio_net {
 
 	bool restored;                  /* control: has something to announce */
 	struct ev_timer announce_timer; /* since the link has come up */
+	bool announced;                 /* once, of two times */
 	/* What the configuration shows, written on the loop, read by the control side. */
 	_Atomic uint16_t status;
 	_Atomic uint64_t mac;

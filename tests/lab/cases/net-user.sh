@@ -21,6 +21,13 @@ kill -KILL $passt
 usleep 1000000
 expect kill -0 $pid
 expect_message 'passt'
+# It is started again, with the forward, and the guest is found behind it.
+i=0
+until netload rr tcp:127.0.0.1:7300 20; do
+	usleep 500000
+	i=$((i + 1))
+	[ $i -lt 40 ] || fail "no way to the guest after passt was started again"
+done
 kill $pid
 wait_guest
 i=0
