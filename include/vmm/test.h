@@ -95,6 +95,14 @@ struct test_spec {
 	char *config_text;        /* config as --dump-config prints it; may be NULL */
 };
 
+/*
+ * Guests that each end in one way (firmware/endings), as tests that pass if that is what is said of
+ * them: *cnt specs in an array from calloc, in which everything is owned as struct test_spec has it;
+ * the caller frees them as any others. Their kernels are memory files of this process, which
+ * children inherit, and stay open until it ends: once a process.
+ */
+int self_test_specs(struct test_spec **ret, unsigned *cnt, struct error **errp) __must_check;
+
 /* --- what was seen of an attempt -------------------------------------------------------------- */
 
 enum test_limit { LIMIT_NONE, LIMIT_BOOT, LIMIT_TEST, LIMIT_IDLE };

@@ -16,7 +16,7 @@ struct test_args {
 	/* the command */
 	char *root, *root_device, *cwd, *hostname, *modules;
 	struct str_list env, more_modules, shares;
-	bool commit, cgroup, boot_only;
+	bool commit, cgroup, boot_only, self_test;
 	char *kvm_unit_test;
 
 	/* limits and expectations */

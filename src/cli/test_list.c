@@ -490,6 +490,7 @@ static int set_protocol(struct test_spec *s, const struct test_args *a, struct e
 		return 0;
 	}
 	s->protocol = TEST_BY_EXIT_PORT;
+	c->board.testdev = true;
 	if (c->boot.protocol == BOOT_AUTO)
 		c->boot.protocol = BOOT_MULTIBOOT;
 	free(c->boot.kernel);
@@ -651,6 +652,28 @@ static int add_all(struct maker *m, const struct test_matrix *x, struct error **
 	return r;
 }
 
+/* Those that come as they are; the ones that are not wanted are freed. */
+static int add_self_test(struct maker *m, struct error **errp)
+{
+	struct test_spec *v = NULL;
+	unsigned cnt = 0;
+	int r = self_test_specs(&v, &cnt, errp);
+
+	for (unsigned i = 0; i < cnt && r >= 0; i++) {
+		struct test_spec *s = is_wanted(m, v[i].name) ? next_spec(m->list) : NULL;
+
+		if (s) {
+			*s = v[i];
+			s->limits.scale = m->scale;
+			m->list->cnt++;
+		} else {
+			spec_free(&v[i]);
+		}
+	}
+	free(v);
+	return r;
+}
+
 static int read_shard(struct maker *m, struct error **errp)
 {
 	const char *s = m->args->shard;
@@ -725,11 +748,14 @@ int test_list_make(const struct test_args *a, const struct opt_args *given, stru
 		r = read_shard(&m, errp);
 	if (r >= 0)
 		r = read_filter(&m, errp);
-	if (r >= 0)
+	if (r >= 0 && a->self_test) {
+		r = add_self_test(&m, errp);
+	} else if (r >= 0) {
 		r = a->matrix ? test_matrix_read(a->matrix, a, &x, errp) : own_test(a, &x, errp);
-	m.several = a->matrix != NULL;
-	if (r >= 0)
-		r = add_all(&m, &x, errp);
+		m.several = a->matrix != NULL;
+		if (r >= 0)
+			r = add_all(&m, &x, errp);
+	}
 	if (m.has_filter)
 		regfree(&m.filter);
 	if (r >= 0 && !ret->cnt) {

@@ -63,6 +63,10 @@ const struct opt test_options[] = {
 	  .help = "Run a test of kvm-unit-tests, which ends through the debug-exit port; what "
 		  "follows \"--\" are its arguments" },
 
+	{ "The command", NULL, "self-test", NULL, 0, NULL, &opt_action, AT(self_test),
+	  .help = "Run small guests that each end in one way, and see whether that is what is said "
+		  "of them" },
+
 	{ "Limits", NULL, "timeout", NULL, 0, "TIME", &opt_duration, AT(test_ns), .fallback = "5m",
 	  .help = "How long the command may take" },
 	{ "Limits", NULL, "boot-timeout", NULL, 0, "TIME", &opt_duration, AT(boot_ns),
@@ -180,6 +184,10 @@ static int check_words(const struct test_args *a, const struct opt_args *given, 
 		err_hint(errp, "the kernel goes with -k, the command behind \"--\"");
 		return -EINVAL;
 	}
+	if (a->self_test && (command || a->matrix || a->boot_only || a->kvm_unit_test))
+		return err_set(errp, EINVAL,
+			       "--self-test has guests of its own: neither a command goes with it, "
+			       "nor --matrix, --boot-only or --kvm-unit-test");
 	if (a->matrix && (command || a->boot_only || a->kvm_unit_test))
 		return err_set(errp, EINVAL,
 			       "--matrix has commands of its own: none goes behind \"--\", nor "
@@ -187,7 +195,7 @@ static int check_words(const struct test_args *a, const struct opt_args *given, 
 	if (a->boot_only && (command || a->kvm_unit_test))
 		return err_set(errp, EINVAL, "--boot-only runs no command, '%s' was given",
 			       command ? a->command[0] : a->kvm_unit_test);
-	if (!command && !a->matrix && !a->boot_only && !a->kvm_unit_test) {
+	if (!command && !a->matrix && !a->boot_only && !a->kvm_unit_test && !a->self_test) {
 		err_set(errp, EINVAL, "no command was given");
 		err_hint(errp, "trapeze test -k KERNEL -- COMMAND; or --matrix FILE, --boot-only");
 		return -EINVAL;

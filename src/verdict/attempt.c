@@ -178,7 +178,7 @@ static void got_output(struct attempt *a, unsigned which, const void *bytes, siz
 		nested_feed(a->nested[which], bytes, len);
 	if (a->art)
 		artefacts_feed(a->art, which ? ART_STDERR : ART_STDOUT, t, bytes, len);
-	if (a->p.passthrough)
+	if (a->p.passthrough && !a->hurry)
 		relay_put(&a->relay[which], bytes, len);
 }
 

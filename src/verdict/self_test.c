@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* self_test.c: the library of endings; the Makefile tells the assembler where they are. */
-#include "verdict/self_test.h"
+#include "vmm/test.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -51,6 +51,12 @@ timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/real_hello.bin" --proto
 status=$?
 judge 0 '' exit-port-as-wanted
 
+# --- the library of endings
+timeout -k 2 120 "$TRAPEZE" test --self-test -j 2 --timeout-scale 3 --report tap >"$tmp/out" 2>"$tmp/err" </dev/null
+status=$?
+judge 0 '0 not as wanted' self-test
+is self-test-is-complete [ "$(grep -c '^ok ' "$tmp/out")" = "$(sed -n 's/^1\.\.//p' "$tmp/out")" ]
+
 # --- what is there afterwards
 t 33 'artefacts: kept/flat32_triple' artefacts flat32_triple --dir kept
 is artefacts-console grep -q falling kept/flat32_triple.bin/console.log

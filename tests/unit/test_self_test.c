@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/lib/fake.h"
-#include "verdict/self_test.h"
+#include "vmm/test.h"
 #include "vmm/error.h"
 
 static void spec_free(struct test_spec *s)
