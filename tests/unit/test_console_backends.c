@@ -4,7 +4,9 @@
  * src/char/{open,null,file,pty}.c. Standard input and output are in test_console.c.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "tests/lib/fake.h"
@@ -54,6 +56,9 @@ static void test_names(void **state)
 		{ "stdioo", "there is no console 'stdioo'" },
 		{ "tcp:1234", "there is no console 'tcp:1234'" },
 		{ "file", "lacks a path" },
+		{ "fd:", "lacks a path" },
+		{ "fd:x", "console 'fd:x'" },
+		{ "fd:987654", "Bad file descriptor" },
 		{ "file:", "lacks a path" },
 		{ "stdio:x", "takes no argument" },
 		{ "pty:", "takes no argument" },
@@ -205,6 +210,39 @@ static void test_pty(void **state)
 	loop_destroy(l);
 }
 
+/* A socket that is open already: both ways, all bytes, and its other end may leave. */
+static void test_fd(void **state)
+{
+	struct loop *l = make_loop();
+	struct error *e = NULL;
+	struct port port;
+	struct chardev *c;
+	char spec[32], buf[64] = { 0 };
+	int s[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	snprintf(spec, sizeof(spec), "fd:%d", s[0]);
+	c = open_console(l, spec);
+	port_attach(&port, c);
+	assert_int_equal(console_start(c, &e), 0);
+	assert_no_error(e);
+	close(s[0]); /* it was borrowed */
+	run_loop(l);
+	put(c, "out\x01x\n");
+	assert_true(EVENTUALLY(5000, recv(s[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT) == 6));
+	assert_int_equal(recv(s[1], buf, sizeof(buf), 0), 6);
+	assert_memory_equal(buf, "out\x01x\n", 6);
+	assert_int_equal(write(s[1], "in\0\x01x", 5), 5);
+	assert_int_equal(port_read_all(&port, buf, 5, 5000), 5);
+	assert_memory_equal(buf, "in\0\x01x", 5);
+	close(s[1]);
+	put(c, "to nobody");
+	loop_stop(l);
+	console_close(c, 100, NULL);
+	loop_destroy(l);
+}
+
 /* Nobody at the pty: the guest goes on, and what is kept is the end. */
 static void test_pty_unread(void **state)
 {
@@ -234,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_names), cmocka_unit_test(test_null),
 		cmocka_unit_test(test_file),  cmocka_unit_test(test_file_is_a_fifo),
 		cmocka_unit_test(test_pty),   cmocka_unit_test(test_pty_unread),
+		cmocka_unit_test(test_fd),
 	};
 
 	log_set_level(LOG_ERR); /* losses are what is tested here */
