@@ -142,7 +142,7 @@ int artefacts_create(const char *dir, const char *name, struct artefacts **ret, 
 	if (err < 0) {
 		artefacts_close(a, false);
 		err_errno(errp, -err, "cannot keep the artefacts of '%s' in '%s'", name, dir);
-		err_hint(errp, "--artefacts DIR puts them elsewhere");
+		err_hint(errp, "--dir DIR puts them elsewhere");
 		return err;
 	}
 	*ret = a;
