@@ -116,6 +116,13 @@ for d in README.md docs/cli.md docs/trapeze.1; do
 	result "exit statuses in $d" "$(statuses_in "$d" | diff "$tmp/statuses" - | sed -n 's/^</missing:/p; s/^>/unknown:/p')"
 done
 
+# Outcomes of tests: docs/ci.md against src/verdict/outcome.c.
+result "outcomes in docs/ci.md" "$(
+	diff <(sed -n 's/^\t\[TEST_[A-Z_]*\] = { "\([a-z-]*\)", "[^"]*", \([0-9]*\), .*/\1 \2/p' src/verdict/outcome.c) \
+		<(sed -n 's/^| `\([a-z-]*\)` | \([0-9]*\) |.*/\1 \2/p' docs/ci.md) |
+		sed -n 's/^</missing:/p; s/^>/unknown:/p'
+)"
+
 # The debug-exit port's formula is the chip's, not the verdict's.
 result "the debug-exit formula is the chip's" \
 	"$(grep -qF 'val << 1 | 1' devices/chip/debugexit.c || echo "devices/chip/debugexit.c does not compute (V << 1) | 1")"

@@ -79,8 +79,8 @@ static void memory(void **state)
 	assert_int_equal(io_read(d, TESTDEV_FLUSH, 0, 4), 0xffffffff);
 	device_reset(d);
 	assert_int_equal(io_read(d, TESTDEV_MEMORY, 0xffff, 1), 0);
-	d->ops->destroy(d);
 	d->ops->destroy(NULL);
+	d->ops->destroy(d);
 }
 
 static void survives_a_snapshot(void **state)

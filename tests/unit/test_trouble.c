@@ -75,8 +75,7 @@ static void complaints(void **state)
 		"WARNING: CPU: 3 PID: 181 at net/core/dev.c:100 dev_x+0x10/0x20",
 		"WARNING: drivers/x.c:12 at x_probe+0x1/0x2, CPU#0: swapper/0/1",
 		"Oops: 0002 [#1] PREEMPT SMP PTI",
-		"Oops: general protection fault, probably for non-canonical address 0x1: 0000 [#1] "
-		"SMP",
+		"Oops: general protection fault, probably for non-canonical address 0x1: 0000 [#1]",
 		"general protection fault, probably for non-canonical address 0x1: 0000 [#1] SMP",
 		"invalid opcode: 0000 [#1] PREEMPT SMP NOPTI",
 		"divide error: 0000 [#1] SMP",
@@ -163,8 +162,8 @@ static void no_complaints(void **state)
 		"[    1.000000] traps: cat[12] general protection fault ip:1 sp:2 error:0\n",
 		"[    1.000000] cat[12]: segfault at 0 ip 0 sp 0 error 4 in cat\n",
 		"[    1.000000] traps: a.out[12] trap invalid opcode ip:1 sp:2 error:0 in a.out\n",
-		"[    1.000000] sysrq: Show backtrace of all active CPUs\n"
-		"[    1.000000] NMI backtrace for cpu 1\n[    1.000000] Call Trace:\n",
+		("[    1.000000] sysrq: Show backtrace of all active CPUs\n"
+		 "[    1.000000] NMI backtrace for cpu 1\n[    1.000000] Call Trace:\n"),
 		"[    1.000000] sysrq: Show Blocked State\n",
 		/* A kernel with time stamps would have put one there. */
 		"[    0.000000] Linux version 6.1\nBUG: unable to handle the truth\n",
