@@ -65,7 +65,7 @@ struct reports {
 
 static bool is_on_stdout(const char *spec)
 {
-	return !strcmp(spec, "tap") || !strcmp(spec, "github");
+	return !strcmp(spec, "tap") || !strcmp(spec, "tap14") || !strcmp(spec, "github");
 }
 
 static bool any_on_stdout(const struct test_args *a)

@@ -19,8 +19,8 @@ static const struct opt_word keep_words[] = {
 };
 
 static const struct opt_word report_words[] = {
-	{ "tap", 0, "TAP 14 on standard output" },
-	{ "tap:FILE", 0, "TAP 14 in a file" },
+	{ "tap", 0, "TAP on standard output; tap:FILE: in a file" },
+	{ "tap14", 0, "the same with \"TAP version 14\" in front, which prove(1) does not know" },
 	{ "junit:FILE", 0, "JUnit XML" },
 	{ "json:FILE", 0, "an object for each test" },
 	{ "github", 0, "annotations of a workflow of GitHub Actions, on standard output" },
