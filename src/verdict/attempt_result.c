@@ -73,7 +73,8 @@ static void read_report(struct attempt *a, struct test_result *r)
 	    c.crash_len > CHILD_TEXT_MAX || a->report.len < sizeof(c) + c.error_len + c.crash_len)
 		return;
 	if (c.ended) {
-		a->e.have_verdict = true;
+		/* A guest that the host's trouble had ended has not ended in a way of its own. */
+		a->e.have_verdict = !a->e.host_error[0];
 		a->e.verdict = c.verdict;
 	} else {
 		blame(&a->e, !is_ours(c.error_code), text, c.error_len);
