@@ -80,7 +80,8 @@ const struct opt test_options[] = {
 	{ "Limits", NULL, "retries", NULL, 0, "N", &opt_number, AT(retries),
 	  .range = { 0, 1000, 0 }, .fallback = "0",
 	  .help = "Run a test that did not pass again, so many times at most; what is the host's "
-		  "fault is not tried again" },
+		  "fault is not tried again, and standard input is there for the first time "
+		  "alone" },
 
 	{ "Expectations", NULL, "expect-exit", NULL, 0, "N", &opt_number, AT(expect_exit),
 	  .range = { 0, 255, 0 }, .fallback = "0", .help = "The exit status that is a pass" },
