@@ -210,6 +210,16 @@ int test_report_end(struct test_report *r, const struct test_totals *t,
 		    struct error **errp) __must_check;
 struct test_report *test_report_close(struct test_report *r); /* returns NULL; NULL-safe */
 
+/* --- kvm-unit-tests --------------------------------------------------------------------------- */
+
+/*
+ * What an image of kvm-unit-tests reads of its machine, instead of from QEMU's fw_cfg: NR_CPUS,
+ * MEMSIZE and TEST_DEVICE, as lines of its environment, which is its only multiboot module
+ * (setup_env() in its lib/x86/setup.c). *path, which the caller frees, names a memory file of this
+ * process that children inherit; it stays open until the process ends. After config_check().
+ */
+int kvm_unit_test_env(const struct vm_config *c, char **path, struct error **errp) __must_check;
+
 /* --- the run ---------------------------------------------------------------------------------- */
 
 enum test_keep { TEST_KEEP_FAILED, TEST_KEEP_ALL, TEST_KEEP_NONE };

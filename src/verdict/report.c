@@ -200,6 +200,11 @@ int test_report_end(struct test_report *r, const struct test_totals *t, struct e
 	return 0;
 }
 
+unsigned report_case_cnt(const struct test_result *r)
+{
+	return r->spec->wanted == TEST_PASS || test_result_is_bad(r) ? r->case_cnt : 0;
+}
+
 unsigned report_sections(const struct test_result *r, struct report_section s[REPORT_SECTIONS])
 {
 	const struct report_section all[REPORT_SECTIONS] = {

@@ -40,6 +40,10 @@ struct report_format {
 extern const struct report_format report_tap, report_tap14, report_junit, report_json,
 	report_github;
 
+/* How many of its cases are worth a line: none, if the test was to end badly and did (--self-test).
+ */
+unsigned report_case_cnt(const struct test_result *r);
+
 /* What people need to know of a result that is bad: how to run it again, the trouble, registers,
  * the last lines of console and output, each with a heading. Not made fit for anything. */
 struct report_section {

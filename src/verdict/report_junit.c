@@ -127,11 +127,12 @@ static void output(struct str *out, const char *element, const struct test_text 
 static void result(struct test_report *r, const struct test_result *res, struct str *out)
 {
 	bool bad = test_result_is_bad(res), hosts = test_outcomes[res->outcome].hosts;
-	unsigned failures = bad && !hosts, skipped = !bad && res->outcome == TEST_SKIP;
+	unsigned cases = report_case_cnt(res), failures = bad && !hosts,
+		 skipped = !bad && res->outcome == TEST_SKIP;
 	struct utsname host = { .nodename = "localhost" };
 	char when[24], id[16];
 
-	for (unsigned i = 0; i < res->case_cnt; i++) {
+	for (unsigned i = 0; i < cases; i++) {
 		const struct test_case *c = &res->cases[i];
 
 		failures += case_fails(c);
@@ -146,8 +147,8 @@ static void result(struct test_report *r, const struct test_result *res, struct 
 	attr(out, "name", res->spec->name);
 	attr(out, "timestamp", when);
 	attr(out, "hostname", host.nodename[0] ? host.nodename : "localhost");
-	str_add(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"",
-		res->case_cnt + 1, failures, bad && hosts, skipped);
+	str_add(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"", cases + 1,
+		failures, bad && hosts, skipped);
 	attr_seconds(out, "time", res->total_ns);
 	str_add(out, ">\n\t\t<properties>\n");
 	property(out, "outcome", test_outcomes[res->outcome].name);
@@ -156,7 +157,7 @@ static void result(struct test_report *r, const struct test_result *res, struct 
 	property(out, "artefacts", res->dir);
 	str_add(out, "\t\t</properties>\n");
 	command(res, out);
-	for (unsigned i = 0; i < res->case_cnt; i++)
+	for (unsigned i = 0; i < cases; i++)
 		nested(res, &res->cases[i], out);
 	output(out, "system-out", &res->stdout_tail);
 	output(out, "system-err", &res->stderr_tail);

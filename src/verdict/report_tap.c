@@ -104,7 +104,7 @@ static void result(struct test_report *r, const struct test_result *res, struct 
 {
 	bool bad = test_result_is_bad(res);
 
-	if (res->case_cnt)
+	if (report_case_cnt(res))
 		subtest(res, out);
 	/* What was lost has no line, but its number is used up. */
 	line(out, "", !bad, r->results, res->spec->name);

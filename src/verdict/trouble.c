@@ -19,9 +19,11 @@
 
 /* Of a piece, what the next one is matched with: more than any prefix or pattern is long. */
 #define OVERLAP 128u
-/* A complaint goes on over so many lines that are none of a dump; after its end mark over two. */
-#define SLACK     12u
-#define SLACK_END 2u
+/* A complaint goes on over so many lines that are none of a dump, as other CPUs go on talking;
+ * after its end mark over two. */
+#define SLACK       24u
+#define SLACK_PANIC 100u
+#define SLACK_END   2u
 /* Room that a panic finds whatever the trouble before it was. */
 #define PANIC_ROOM (64u << 10)
 
@@ -181,7 +183,7 @@ static void begin(struct trouble *t, enum trouble_kind kind, const char *msg, si
 		t->weak = kind == TROUBLE_OPENS;
 	}
 	t->opened = true;
-	t->slack = t->max = SLACK;
+	t->slack = t->max = t->panicked ? SLACK_PANIC : SLACK;
 }
 
 static void close_block(struct trouble *t)

@@ -230,6 +230,8 @@ static const char *const traces[] = {
 	"------------[ cut here",
 	"ORIG_RAX:",
 	"Shutting down cpus",
+	"workqueue ",
+	"pool ",
 	"pstate:",
 	"pc :",
 	"lr :",

@@ -187,7 +187,7 @@ static void junit(void **state)
 	validate();
 	give(r, full(1, TEST_PANIC));
 	validate();
-	give(r, result(2, TEST_IDLE));
+	give(r, full(2, TEST_IDLE));
 	give(r, result(3, TEST_SKIP));
 	give(r, full(4, TEST_HOST_ERROR));
 	validate();
@@ -197,6 +197,9 @@ static void junit(void **state)
 	assert_non_null(strstr(text, "tests=\"5\" failures=\"2\" errors=\"0\" skipped=\"2\""));
 	assert_non_null(strstr(text, "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"2\""));
 	assert_non_null(strstr(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
+	/* A test that was to end badly: what failed in it was to fail. */
+	assert_non_null(strstr(text, "name=\"self/idle\" timestamp="));
+	assert_null(strstr(text, "classname=\"self/idle\""));
 	assert_non_null(strstr(text, "time=\"1.234\""));
 	assert_non_null(strstr(text, "timestamp=\"2026-01-31T12:00:00\""));
 	assert_non_null(strstr(text, "type=\"panic\""));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_self_test.c: the library of endings: each outcome that a guest can have is in it, under a
  * name of its own, with a kernel that the loader takes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/fake.h"
@@ -69,11 +70,31 @@ static void kernels(void **state)
 	}
 }
 
+/* lib/x86/fwcfg.c of kvm-unit-tests reads these, and asks fw_cfg for what is missing. */
+static void environment_of_kvm_unit_tests(void **state)
+{
+	struct vm_config c = { .cpu.count = 3, .mem.size = 512 * MIB, .board.testdev = true };
+	struct error *err = NULL;
+	char *path = NULL, buf[128] = "";
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(kvm_unit_test_env(&c, &path, &err), 0);
+	assert_no_error(err);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(buf, 1, sizeof(buf) - 1, f) > 0);
+	fclose(f);
+	assert_string_equal(buf, "NR_CPUS=3\nMEMSIZE=512\nTEST_DEVICE=1\n");
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(complete),
 		cmocka_unit_test(kernels),
+		cmocka_unit_test(environment_of_kvm_unit_tests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,16 @@ static void blocks_are_whole(void **state)
 	assert_string_equal(s.e.panic, "Kernel panic - not syncing: Fatal exception");
 	done(&s);
 
+	/* Other CPUs go on talking in the midst of it. */
+	s = scan(&nothing,
+		 S "Kernel panic - not syncing: panic_on_warn set ...\n" S "Call Trace:\n" S
+		   "binder: one\n" S "netlink: two\n" S "binder: three\n" S " panic+0x1/0x2\n" S
+		   "Rebooting in 86400 seconds..\n" S "binder: four\n");
+	assert_non_null(strstr(s.block.text, "two\n" S "binder: three\n" S " panic"));
+	assert_non_null(strstr(s.block.text, "Rebooting"));
+	assert_null(strstr(s.block.text, "four"));
+	done(&s);
+
 	/* The rule above belongs to it, and so does what is said between traces. */
 	snprintf(text, sizeof(text),
 		 "x\n" S "==========================\n" S "BUG: KASAN: x in y\n" S
