@@ -82,6 +82,9 @@ t panic-line-unwatched real_panic_line 124 "booting${nl}Kernel panic$any" --no-p
 STDIN='\000' t debug-exit-zero real_exit_value 1 ""
 STDIN='!' t debug-exit-value real_exit_value 67 ""
 STDIN='!' t debug-exit-elsewhere real_hello 124 "hello$any" --debug-exit 0x501 --timeout 1
+for mode in split kernel user; do
+	t "testdev-$mode" flat32_testdev $PASS "test device${nl}" --testdev --irqchip $mode
+done
 
 # --- resets that restart
 for mode in split kernel user; do
