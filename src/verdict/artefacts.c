@@ -137,7 +137,7 @@ int artefacts_create(const char *dir, const char *name, struct artefacts **ret, 
 		a->streams[i].fd = -1;
 	if (!err)
 		err = make_own_dir(dir, name, &a->path);
-	if (!err)
+	if (!err && a->path)
 		err = open_all(a);
 	if (err < 0) {
 		artefacts_close(a, false);

@@ -516,10 +516,12 @@ static bool in_comment(const struct nested *n, unsigned indent, const char *s)
 
 static void on_line(struct nested *n, char *s)
 {
-	struct printk_prefix p = printk_prefix(s, strlen(s));
+	struct printk_prefix p;
 	unsigned indent = 0;
-	char *body = s + p.len;
+	char *body;
 
+	printk_prefix(s, strlen(s), &p);
+	body = s + p.len;
 	if (n->yaml >= 0) {
 		const char *t = body + strspn(body, " ");
 

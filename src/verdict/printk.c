@@ -63,23 +63,21 @@ static size_t caller(const char *s, size_t len)
 	return n && at + n < len && s[at + n] == ']' ? at + n + 1 : 0;
 }
 
-struct printk_prefix printk_prefix(const char *s, size_t len)
+void printk_prefix(const char *s, size_t len, struct printk_prefix *ret)
 {
-	struct printk_prefix p = { 0 };
-	size_t at = level(s, len), from = at, n;
+	size_t from = level(s, len), at = from, n = stamp(s + at, len - at);
+	bool timed = n;
 
-	n = stamp(s + at, len - at);
-	p.timed = n;
 	at += n;
 	at += caller(s + at, len - at);
-	if (at > from) {
-		/* An empty message may have lost its space. */
-		if (at < len && s[at] != ' ')
-			return (struct printk_prefix){ .len = from };
-		at += at < len;
-	}
-	p.len = at;
-	return p;
+	*ret = (struct printk_prefix){ .len = from };
+	if (at == from)
+		return;
+	/* An empty message may have lost its space. */
+	if (at < len && s[at] != ' ')
+		return;
+	ret->len = at + (at < len);
+	ret->timed = timed;
 }
 
 /* --- terminals -------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ struct printk_prefix {
 };
 
 /* At the start of @s. */
-struct printk_prefix printk_prefix(const char *s, size_t len);
+void printk_prefix(const char *s, size_t len, struct printk_prefix *ret);
 
 /*
  * Terminal sequences (ECMA-48), a byte at a time; zeroed is a fresh one. True: @c is a part of one,

@@ -47,7 +47,9 @@ static void set_text(struct object *o, const char *key, const struct test_text *
 
 static void set_seconds(struct object *o, const char *key, uint64_t ns)
 {
-	set(o, key, json_real((double)(ns / 1000) / 1e6));
+	uint64_t us = ns / 1000;
+
+	set(o, key, json_real((double)us / 1e6));
 }
 
 static json_t *strings(char *const *v)

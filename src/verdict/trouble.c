@@ -246,10 +246,12 @@ struct found {
  */
 static struct found find(struct trouble *t, bool whole)
 {
-	struct printk_prefix p = printk_prefix(t->clean, t->clean_len);
-	struct found f = { t->clean + p.len, t->clean_len - p.len, TROUBLE_NONE };
 	const char *at = t->clean, *stop = t->clean + t->clean_len;
+	struct printk_prefix p;
+	struct found f;
 
+	printk_prefix(t->clean, t->clean_len, &p);
+	f = (struct found){ t->clean + p.len, t->clean_len - p.len, TROUBLE_NONE };
 	if (whole || p.timed) {
 		t->timed |= p.timed;
 		f.kind = trouble_kind(f.msg, f.len);
@@ -261,7 +263,7 @@ static struct found find(struct trouble *t, bool whole)
 		const char *before = at - 1;
 		struct found g;
 
-		p = printk_prefix(at, (size_t)(stop - at));
+		printk_prefix(at, (size_t)(stop - at), &p);
 		if (!p.timed)
 			continue;
 		while (before > t->clean && *before == ' ')

@@ -430,7 +430,9 @@ static void prefixes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct printk_prefix p = printk_prefix(rows[i].s, strlen(rows[i].s));
+		struct printk_prefix p;
+
+		printk_prefix(rows[i].s, strlen(rows[i].s), &p);
 
 		if (p.len != rows[i].len || p.timed != rows[i].timed)
 			fail_msg("'%s': %zu, %d", rows[i].s, p.len, p.timed);
