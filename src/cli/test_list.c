@@ -518,6 +518,19 @@ static int dump_config(struct test_spec *s, struct error **errp)
 	return opt_dump_json(&set, &a, &s->config_text, errp);
 }
 
+/* What these images would ask QEMU for. Once CPUs and memory are known. */
+static int add_kvm_unit_test_env(struct vm_config *c, struct error **errp)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	/* The user's own goes first, and flat binaries have no modules. */
+	if (c->boot.initrd.cnt || c->boot.protocol != BOOT_MULTIBOOT)
+		return 0;
+	r = kvm_unit_test_env(c, &path, errp);
+	return r < 0 ? r : str_list_add(&c->boot.initrd, path, errp);
+}
+
 static int fill_spec(struct maker *m, struct test_spec *s, const struct test_part *kernel,
 		     const struct test_part *config, const struct test_def *d, struct error **errp)
 {
@@ -550,6 +563,8 @@ static int fill_spec(struct maker *m, struct test_spec *s, const struct test_par
 		r = dump_config(s, errp);
 	if (r >= 0)
 		r = config_check(&s->config, errp);
+	if (r >= 0 && a->kvm_unit_test)
+		r = add_kvm_unit_test_env(&s->config, errp);
 	if (r >= 0 && s->protocol == TEST_BY_INIT)
 		r = add_modules(s, a, modules, errp);
 	return r;

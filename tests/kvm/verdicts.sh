@@ -50,6 +50,16 @@ timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/real_hello.bin" --proto
 	--expect-exit 42 >"$tmp/out" 2>"$tmp/err" </dev/null
 status=$?
 judge 0 '' exit-port-as-wanted
+# The environment, and the test device, that the images of kvm-unit-tests want.
+timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/flat32_module.elf" -m 64M -c 2 \
+	--expect-console '^NR_CPUS=2' --expect-console '^MEMSIZE=64' --expect-console '^TEST_DEVICE=1' \
+	>"$tmp/out" 2>"$tmp/err" </dev/null
+status=$?
+judge 0 '' kvm-unit-test-environment
+timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/flat32_testdev.elf" --expect-exit 42 \
+	>"$tmp/out" 2>"$tmp/err" </dev/null
+status=$?
+judge 0 '' kvm-unit-test-device
 
 # --- the library of endings
 timeout -k 2 120 "$TRAPEZE" test --self-test -j 2 --timeout-scale 3 --report tap >"$tmp/out" 2>"$tmp/err" </dev/null
