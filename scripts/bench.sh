@@ -4,7 +4,7 @@
 # make bench: what trapeze costs, next to its peers, measured in the same run. A table for people,
 # BUILD/bench.json for machines.
 #
-#   scripts/bench.sh [PART...]        start, lab, disk; none: all
+#   scripts/bench.sh [PART...]        start, lab, disk, net, test; none: all
 #
 # Exit status 1 if something could not be measured or misses its target.
 #
@@ -22,7 +22,7 @@ make -s B="$B" all static firmware lab-files "$B/lab/peer.cpio" "$B/bench/spawn"
 metrics=$B/bench/metrics
 : >"$metrics"
 bad=0
-parts=" ${*:-start lab disk net} "
+parts=" ${*:-start lab disk net test} "
 wanted() { [[ $parts = *" $1 "* ]]; }
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
@@ -129,6 +129,12 @@ if wanted net; then
 			--file "/meter=$B/bench/static/meter" -- sh /bench.sh $vmm 2>"$B/bench/err.net" ||
 			{ bad=1; tail -n 5 "$B/bench/err.net"; }
 	done
+fi
+if wanted test; then
+	echo "bench: trapeze test in the lab (five minutes or so) ..."
+	in_lab "$B/bench/out.test" --bench --memory 2048 --timeout 900 --log "$B/bench/lab-test" \
+		--file "/bench.sh=tests/bench/test.sh" --file "/spawn=$B/bench/static/spawn" -- sh /bench.sh ||
+		{ bad=1; tail -n 5 "$B/bench/out.test"; }
 fi
 cat /dev/null "$B"/bench/out.* 2>/dev/null | tr -d '\r' >"$B/bench/out"
 sed -n 's/^metric //p' "$B/bench/out" >>"$metrics"
@@ -259,6 +265,16 @@ awk -v json="$B/bench.json" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v kernel="
 		row("boot.disk.mmio", "a disk on virtio-mmio", "G")
 		row("boot.disk.mmio.ratio", "a disk on virtio-mmio / without", "times")
 		row("boot.disk.root", "drivers loaded, root on the disk", "G")
+		print "\nTests: 10^9 instructions, boot included"
+		ratio("test.command.ratio", "test.command", "test.run.drivers")
+		if (("test.one" in m) && ("test.fifty" in m)) m["test.fifty.ratio"] = sprintf("%.3f", m["test.fifty"] / (50 * m["test.one"]))
+		row("test.run", "trapeze run, to the init's first instruction", "G")
+		row("test.run.drivers", "the same behind the drivers of a virtio console", "G")
+		row("test.command", "trapeze test, to the command's first instruction", "G")
+		row("test.command.ratio", "trapeze test / trapeze run", "times", "1.05")
+		row("test.one", "one test of true", "G")
+		row("test.fifty", "fifty in one call, two at a time", "G")
+		row("test.fifty.ratio", "fifty / fifty times one", "times", "1.03")
 		printf "{\n  \"date\": \"%s\", \"kernel\": \"%s\", \"host_cpu\": \"%s\",\n  \"metrics\": [%s\n  ]\n}\n",
 			date, kernel, cpu, out > json
 		printf "\nbench: %d over their target, %d not measured; %s\n", over, unknown, json

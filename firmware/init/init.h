@@ -85,6 +85,8 @@ struct ports {
 };
 
 extern struct ports ports;
+/* Is there a virtio console, with a driver? */
+bool ports_have_device(void);
 void ports_open(void);
 
 /* --- report.c --------------------------------------------------------------------------------- */

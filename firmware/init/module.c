@@ -137,7 +137,7 @@ void module_load(const char *name)
 
 void modules_for_start(void)
 {
-	static const char *const needed[] = { "virtio_pci", "virtio_mmio", "virtio_console" };
+	static const char *const needed[] = { "virtio_pci", "virtio_console" };
 	const char *s = config.modules;
 
 	open_place(&places[0], "");
@@ -145,4 +145,7 @@ void modules_for_start(void)
 		insert(s);
 	for (unsigned i = 0; i < ARRAY_LEN(needed); i++)
 		module_load(needed[i]);
+	/* To load a module takes a kernel as long as a twentieth of its boot. */
+	if (!ports_have_device())
+		module_load("virtio_mmio");
 }

@@ -2,7 +2,7 @@
 /* port.c: finding the ports of the virtio console by their names. */
 #include "firmware/init/init.h"
 
-#define STEP_MS 5
+#define STEP_MS 1
 #define CLASS   "/sys/class/virtio-ports/"
 #define DRIVER  "/sys/bus/virtio/drivers/virtio_console"
 
@@ -97,12 +97,17 @@ static bool is_device(void *arg, const char *name)
 	return str_starts(name, "virtio");
 }
 
+bool ports_have_device(void)
+{
+	return each_name(DRIVER, is_device, NULL);
+}
+
 /* The device tells its driver of its ports one by one, some time after it was found. */
 void ports_open(void)
 {
 	uint64_t end = sys_now() + (uint64_t)config.head->port_wait_ms * 1000000;
 
-	while (each_name(DRIVER, is_device, NULL)) {
+	while (ports_have_device()) {
 		each_name(CLASS, look_at, NULL);
 		if (all_found() || sys_now() >= end)
 			return;

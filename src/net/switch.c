@@ -21,13 +21,13 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "net/iov.h"
 #include "net/mac_table.h"
 #include "net/netdev_internal.h"
 #include "net/offload.h"
 #include "net/switch_dir.h"
 #include "net/wire.h"
 #include "vmm/error.h"
+#include "vmm/iov.h"
 #include "vmm/log.h"
 
 #define PEERS    63u /* and this one */

@@ -8,8 +8,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include "net/iov.h"
 #include "vmm/error.h"
+#include "vmm/iov.h"
 
 #define BACKLOG_BYTES (WIRE_LEN + NET_PACKET_MAX) /* more than WIRE_BATCH */
 #define IN_BYTES      (128u * 1024)               /* more than the longest frame */

@@ -48,7 +48,8 @@ static void needs_come_first(void **state)
 {
 	(void)state;
 	dep("kernel/a/virtio.ko: kernel/a/virtio_ring.ko\n"
-	    "kernel/a/virtio_pci.ko: kernel/a/modern-dev.ko kernel/a/virtio.ko kernel/a/virtio_ring.ko\n"
+	    "kernel/a/virtio_pci.ko: kernel/a/modern-dev.ko kernel/a/virtio.ko "
+	    "kernel/a/virtio_ring.ko\n"
 	    "kernel/a/modern-dev.ko:\n"
 	    "kernel/c/virtio_console.ko.xz: kernel/a/virtio.ko kernel/a/virtio_ring.ko\n"
 	    "kernel/a/virtio_ring.ko:");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_relay.c: the ways bytes take between this process's streams and a guest's: relay, feed, tail. */
+/* test_relay.c: the ways bytes take between this process's streams and a guest's: relay, feed,
+ * tail. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "tests/lib/fake.h"
-#include "vmm/test.h"
 #include "vmm/error.h"
+#include "vmm/test.h"
 
 static void spec_free(struct test_spec *s)
 {
