@@ -120,14 +120,24 @@ if wanted disk; then
 fi
 # The emulated machine hangs under a nested guest's network now and then, with QEMU as the guest's VMM
 # as with trapeze: in a hang that was looked at, the guest waited for itself in an interrupt, as if it had
-# come twice. Why is not proved. Each VMM has labs of its own, whose silence is noticed, and more tries.
+# come twice. Why is not proved. So each VMM has many labs that do little each, whose silence is noticed,
+# and more tries.
 if wanted net; then
 	echo "bench: networks in the lab (four minutes or so) ..."
-	for vmm in qemu trapeze qemu-switch trapeze-switch qemu-vsock trapeze-vsock; do
-		tries=5 in_lab "$B/bench/out.net.$vmm" --bench --peer --store none --memory 2048 --cpu -smap,-smep \
+	net() { # VMM [JOBS]
+		tries=5 in_lab "$B/bench/out.net.$1.${2:-all}" --bench --peer --store none --memory 2048 --cpu -smap,-smep \
 			--stall 45 --timeout 300 --log "$B/bench/lab-net" --file "/bench.sh=tests/bench/net.sh" \
-			--file "/meter=$B/bench/static/meter" -- sh /bench.sh $vmm 2>"$B/bench/err.net" ||
+			--file "/meter=$B/bench/static/meter" -- sh /bench.sh "$@" 2>"$B/bench/err.net" ||
 			{ bad=1; tail -n 5 "$B/bench/err.net"; }
+	}
+	for vmm in qemu trapeze; do
+		for end in tap vhost; do
+			net $vmm $end.tcp.out,$end.tcp.in
+			net $vmm $end.udp.out,$end.udp.in,$end.rr
+		done
+		net $vmm-switch switch.tcp.out,switch.tcp.in
+		net $vmm-switch switch.udp.out,switch.udp.in,switch.rr
+		net $vmm-vsock
 	done
 fi
 if wanted test; then
