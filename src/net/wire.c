@@ -15,7 +15,8 @@
 #define IN_BYTES      (128u * 1024)               /* more than the longest frame */
 #define SNDBUF_BYTES  (256 * 1024)
 #define DIRECT        4096u        /* the least that is worth a read of its own */
-#define LONE          (16u * 1024) /* behind one that long only a length is read ahead */
+#define LONE          (16u * 1024) /* behind one that long only a length is read ahead, */
+#define LONE_READ     WIRE_LEN     /* so that the next one can go where it belongs at once */
 #define PIECES        64u
 #define READS_MAX     64u /* in one wire_recv(): a frame that comes in smaller pieces waits */
 
@@ -231,18 +232,27 @@ static void make_room(struct wire *w)
 	w->in_pos = 0;
 }
 
-/* True: there is more than before. */
-static bool fill(struct wire *w)
+static size_t have(const struct wire *w)
+{
+	return w->in_len - w->in_pos;
+}
+
+/* True: there is more than before; at most @ahead bytes. */
+static bool fill(struct wire *w, size_t ahead)
 {
 	struct iovec v[1];
 
 	make_room(w);
-	return pull(w, v, 0, IN_BYTES - w->in_len) > 0;
+	return pull(w, v, 0, min_u64(ahead, IN_BYTES - w->in_len)) > 0;
 }
 
-static size_t have(const struct wire *w)
+/*
+ * Not even the next frame's length is there. After a long frame the next one is long, as a rule:
+ * to read its length alone costs a system call, to read all of it here would cost a copy.
+ */
+static bool fill_length(struct wire *w)
 {
-	return w->in_len - w->in_pos;
+	return fill(w, w->lone ? LONE_READ - have(w) : IN_BYTES);
 }
 
 /* The next frame's length, 0 if that is not there. */
@@ -297,11 +307,11 @@ static bool take_direct(struct wire *w, const struct iovec *iov, unsigned cnt, s
 	unsigned k = iov_part(v, PIECES, iov, cnt, skipped(w) + got, want);
 
 	if (want < DIRECT || iov_len(v, k) < want) {
-		*more = fill(w);
+		*more = fill(w, IN_BYTES);
 		return false;
 	}
 	make_room(w);
-	n = pull(w, v, k, len >= LONE ? WIRE_LEN : IN_BYTES - w->in_len);
+	n = pull(w, v, k, w->lone ? LONE_READ : IN_BYTES - w->in_len);
 	*more = n > 0;
 	if (n < want) {
 		iov_gather(w->in + w->in_len, v, 0, n);
@@ -323,12 +333,14 @@ ssize_t wire_recv(struct wire *w, const struct iovec *iov, unsigned cnt)
 		size_t len = next_length(w);
 		bool more;
 
+		if (len)
+			w->lone = len >= LONE;
 		if (len && have(w) - WIRE_LEN >= len)
 			return hand_out(w, iov, room, len);
 		if (w->error)
 			break;
 		if (!len)
-			more = fill(w);
+			more = fill_length(w);
 		else if (take_direct(w, iov, cnt, len, &more))
 			return (ssize_t)(skipped(w) + len);
 		if (!more)
@@ -448,6 +460,7 @@ void wire_detach(struct wire *w)
 	w->bytes = 0;
 	w->backlog_pos = w->backlog_len = 0;
 	w->in_pos = w->in_len = 0;
+	w->lone = false;
 	if (w->tx_waits)
 		tell_soon(w);
 }

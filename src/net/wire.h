@@ -8,8 +8,8 @@
  * and wire_send() says -EAGAIN until that is gone: a peer that never reads costs one buffer.
  *
  * In: one system call fills a buffer, from which whole frames are handed out; the rest of a large
- * one goes to where it belongs at once. A peer's length that no frame can have ends the connection,
- * as nothing behind it can be told apart.
+ * one goes to where it belongs at once, and while frames are long only lengths go to the buffer. A
+ * peer's length that no frame can have ends the connection, as nothing behind it can be told apart.
  *
  * Between two of us the header may travel in front of each frame, and counts in its length
  * (wire.header): then both sides can leave checksums and segmentation to each other. What a peer
@@ -55,6 +55,7 @@ struct wire {
 	/* In: what has been read, in_pos to in_len not yet handed out. */
 	uint8_t *in;
 	size_t in_pos, in_len;
+	bool lone; /* the last frame was so long that the next one is not read ahead */
 
 	bool rx_waits, tx_waits; /* the caller has been told -EAGAIN */
 	uint64_t tx_refused;     /* no frame can have that length, or nobody is connected */
