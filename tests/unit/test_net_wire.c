@@ -641,6 +641,43 @@ static void with_header(void **state)
 	assert_int_equal(r->err, EPROTO);
 }
 
+/* The buffer behind the place for a length: marked, and whether a frame has been there since. */
+static void mark_buffer(struct rig *r)
+{
+	memset(r->w.in, 0xaa, 64);
+}
+
+static bool is_copied(const struct rig *r)
+{
+	bool copied = false;
+
+	for (size_t i = WIRE_LEN; i < 64; i++)
+		copied |= r->w.in[i] != 0xaa;
+	return copied;
+}
+
+static void frames_after_a_long_one_are_not_copied(void **state)
+{
+	static const struct {
+		uint32_t len;
+		bool copied;
+	} row[] = {
+		{ 60, true },     { 30000, true }, { 30000, false }, { WIRE_FRAME_MAX, false },
+		{ 30000, false }, { 60, true },    { 60, true },     { 30000, true },
+	};
+	struct rig *r = *state;
+
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		mark_buffer(r);
+		fill_frame(row[i].len, i);
+		peer_sends(r, row[i].len);
+		assert_int_equal(recv_packet(r, sizeof(got)), NET_HDR_LEN + row[i].len);
+		assert_memory_equal(got + NET_HDR_LEN, frame, row[i].len);
+		assert_int_equal(is_copied(r), row[i].copied);
+		assert_int_equal(recv_packet(r, sizeof(got)), -EAGAIN);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -650,6 +687,7 @@ int main(void)
 		CASE(lengths_that_no_frame_has_are_not_sent),
 		CASE(row59_peer_never_reads),
 		CASE(row59_long_frames_in_parts),
+		CASE(frames_after_a_long_one_are_not_copied),
 		CASE(row59_guest_never_takes),
 		CASE(row61_peer_goes_while_we_send),
 		CASE(row61_peer_goes_while_we_are_behind),
