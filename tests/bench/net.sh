@@ -12,7 +12,7 @@
 #   udp.out, udp.in  datagrams of 1470 bytes, 32 at a time, per datagram
 #   rr               round trips of one byte over TCP, one at a time
 #
-#   net.sh qemu|trapeze[-switch|-vsock] [NAME.KIND,...]    only those, such as tap.tcp.out; else all
+#   net.sh qemu|trapeze[-switch|-vsock|-vhost-vsock] [NAME.KIND,...]   only those, as tap.tcp.out; or all
 bad=0
 for m in tun tap vhost_iotlb vhost vhost_net; do insmod /modules/$m.ko; done
 # Who waits for an interrupt sleeps at once, and does not first spin for some time: spinning is not work.
@@ -26,13 +26,13 @@ tap tap0 10.0.2.2/24 && tap tap1 10.0.3.2/24 || { echo "FAIL net: no tap"; exit 
 iperf3 -s -D
 netload serve tcp:*:7100 udp:*:7100 &
 
-P="console=ttyS0 quiet ipv6.disable=1 do=net tests=bench mib=${MIB:-144} packets=${PACKETS:-4160} trips=${TRIPS:-1100}${2:+ jobs=$2}"
+P="console=ttyS0 quiet ipv6.disable=1 do=net tests=bench mib=${MIB:-272} packets=${PACKETS:-4160} trips=${TRIPS:-1100}${2:+ jobs=$2}"
 IP="addr=10.0.2.15/24 addr1=10.0.3.15/24 bench=tap:ip:10.0.2.2,vhost:ip:10.0.3.2"
 HINTS="cryptomgr.notests tsc=reliable no_timer_check i8042.nokbd i8042.noaux 8250.nr_uarts=1 random.trust_cpu=on panic=-1"
 
 # figures VMM: what /tmp/marks says, as metrics.
 figures() {
-	awk -v vmm="$1" -v mib=$((${MIB:-144} - 16)) -v packets=$((${PACKETS:-4160} - 320)) -v trips=$((${TRIPS:-1100} - 100)) '
+	awk -v vmm="$1" -v mib=$((${MIB:-272} - 16)) -v packets=$((${PACKETS:-4160} - 320)) -v trips=$((${TRIPS:-1100} - 100)) '
 		{ busy[$2] = $4 - $8; other[$2] = $6; idle[$2] = $8 }
 		function cost(v, k) { return (v[k ".many.end"] - v[k ".many.begin"]) - (v[k ".few.end"] - v[k ".few.begin"]) }
 		/\.few\.begin / {
@@ -130,6 +130,11 @@ trapeze-vsock)
 	netload serve unix:/tmp/vsock_7100 &
 	measure trapeze $T -p "$P bench=vsock:vsock:2" --vsock cid=3,path=/tmp/vsock
 	;;
-*) echo "net.sh: qemu or trapeze, or either with -switch or -vsock" && bad=2 ;;
+trapeze-vhost-vsock)
+	vsock_modules
+	netload serve vsock:*:7100 &
+	measure trapeze $T -p "$P bench=vsock-vhost:vsock:2" --vsock cid=3,vhost
+	;;
+*) echo "net.sh: no '$1'; see its top" && bad=2 ;;
 esac
 exit $bad
