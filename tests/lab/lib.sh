@@ -404,3 +404,18 @@ expect_said() {
 	n=$((n + 1))
 	grep -qE -e "$1" $DIR/err || fail "standard error does not say: $1; $(tail -n 60 $DIR/err)"
 }
+# guest_does WHAT ARGS...: a guest that runs tests/lab/do/WHAT as its command, and whose kernel has
+# nothing to complain about; what it says is looked for by expect_output and expect_no_output.
+guest_does() {
+	local what=$1
+	shift
+	run_test 0 --timeout 120s "$@" -- sh /do/$what
+}
+expect_output() {
+	n=$((n + 1))
+	grep -qE -e "$1" $DIR/out || fail "the command does not say: $1; $(tail -n 20 $DIR/out)"
+}
+expect_no_output() {
+	n=$((n + 1))
+	! grep -E -e "$1" $DIR/out || fail "the command says: $1"
+}
