@@ -303,8 +303,11 @@ static void print_zsh(FILE *f)
 	      "\t\tverbs=(\n",
 	      f);
 	for (unsigned i = 0; i < VERB_CNT; i++) {
-		if (!verbs[i].hidden)
-			fprintf(f, "\t\t\t'%s:%s'\n", verbs[i].name, verbs[i].summary);
+		if (verbs[i].hidden)
+			continue;
+		fprintf(f, "\t\t\t%s:", verbs[i].name);
+		put_quoted(f, verbs[i].summary, "");
+		fputc('\n', f);
 	}
 	fputs("\t\t)\n"
 	      "\t\t_describe verb verbs\n"
