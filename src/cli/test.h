@@ -3,6 +3,8 @@
 #ifndef CLI_TEST_H
 #define CLI_TEST_H
 
+#include <regex.h>
+
 #include "vmm/cli.h"
 #include "vmm/test.h"
 
@@ -81,6 +83,36 @@ void test_matrix_free(struct test_matrix *m);
 int test_def_init(struct test_def *d, const struct test_args *args, const char *name,
 		  char *const *argv, struct error **errp) __must_check;
 void test_def_free(struct test_def *d);
+/* Lists that end in NULL. */
+char **test_strings_copy(char *const *v);
+void test_strings_free(char **v);
+int test_no_memory(struct error **errp);
+
+/* What all tests of a call are made from. */
+struct test_source {
+	const struct test_args *args;
+	const struct opt_args *given;
+	double scale; /* of the limits */
+};
+
+/* test_spec.c: all but name and rerun. @kernel, @config: NULL, or parts of a matrix. After an error
+ * as well the caller test_spec_free()s @s. */
+int test_spec_fill(struct test_spec *s, const struct test_source *src,
+		   const struct test_part *kernel, const struct test_part *config,
+		   const struct test_def *d, struct error **errp) __must_check;
+void test_spec_free(struct test_spec *s);
+/* An expression that @option was given. */
+int test_compile(const char *text, const char *option, regex_t *re,
+		 struct error **errp) __must_check;
+
+/* test_rerun.c: @base is the name before " #N", which is --repeat's. NULL: no memory. */
+char *test_rerun_line(const struct test_args *a, const struct opt_args *given, const char *base);
+
+/* test_modules.c: where they are, for the caller to free; NULL: not known, or not wanted. */
+char *test_modules_dir(const struct test_spec *s, const struct test_args *a);
+/* Those of @dir (may be NULL) that the machine needs, and those that were asked for. */
+int test_add_modules(struct test_spec *s, const struct test_args *a, const char *dir,
+		     struct error **errp) __must_check;
 
 struct test_list {
 	struct test_spec *v;

@@ -13,11 +13,6 @@
 
 #define ROOT_TAG "root"
 
-static int no_memory(struct error **errp)
-{
-	return err_errno(errp, ENOMEM, "cannot share a directory");
-}
-
 /* One more share of the machine; @path is copied. */
 static struct share_config *add_share(struct vm_config *c, const char *path, size_t len)
 {
@@ -73,17 +68,17 @@ static int one_share(struct test_spec *s, const char *word, struct guest_mount *
 			       word, CONFIG_SHARES);
 	c = add_share(&s->config, word, (size_t)(at - word));
 	if (!c)
-		return no_memory(errp);
+		return test_no_memory(errp);
 	c->writable = writable;
 	if (asprintf(&c->tag, "test%u", n) < 0) {
 		c->tag = NULL;
-		return no_memory(errp);
+		return test_no_memory(errp);
 	}
 	*m = (struct guest_mount){ .source = strdup(c->tag),
 				   .target = strndup(at + 1, len - (size_t)(at + 1 - word)),
 				   .type = "virtiofs",
 				   .options = writable ? "" : "ro" };
-	return m->source && m->target ? 0 : no_memory(errp);
+	return m->source && m->target ? 0 : test_no_memory(errp);
 }
 
 int test_add_shares(struct test_spec *s, const struct test_args *a, struct error **errp)
@@ -92,7 +87,7 @@ int test_add_shares(struct test_spec *s, const struct test_args *a, struct error
 	int r = 0;
 
 	if (!m)
-		return no_memory(errp);
+		return test_no_memory(errp);
 	s->segment.mounts = m;
 	for (unsigned i = 0; i < a->shares.cnt && r >= 0; i++, s->segment.mount_cnt++)
 		r = one_share(s, a->shares.v[i], &m[i], errp);
@@ -128,7 +123,7 @@ int test_share_root(struct test_spec *s, const char *dir, const char *modules, s
 	if (c)
 		c->tag = strdup(ROOT_TAG);
 	if (!c || !c->tag)
-		return no_memory(errp);
+		return test_no_memory(errp);
 	s->segment.root = GUEST_ROOT_SHARE;
 	s->segment.root_source = ROOT_TAG;
 	s->segment.root_type = "virtiofs";

@@ -143,7 +143,7 @@ static void a_root_is_a_disk_in_front(void **state)
 	assert_int_equal(m.list.v->segment.root, GUEST_ROOT_TREE);
 	assert_int_equal(m.list.v->config.disks.cnt, 0);
 	release(&m);
-	refuse(WORDS("-k", "k", "--root", "/tmp", "--commit", "--", "true"), "is copied");
+	refuse(WORDS("-k", "k", "--root", "/tmp", "--commit", "--", "true"), "is not written to");
 	refuse(WORDS("-k", "k", "--root", "/no/such", "--", "true"), "No such file");
 	refuse(WORDS("-k", "k", "--commit", "--", "true"), "no --root");
 }
