@@ -78,7 +78,7 @@ static bool any_on_stdout(const struct test_args *a)
 
 static int open_reports(const struct test_args *a, struct reports *ret, struct error **errp)
 {
-	ret->v = calloc(a->reports.cnt + 1, sizeof(*ret->v));
+	ret->v = calloc(a->reports.cnt + 1, sizeof(struct test_report *));
 	if (!ret->v)
 		return err_errno(errp, ENOMEM, "cannot open the reports");
 	for (; ret->cnt < a->reports.cnt; ret->cnt++) {

@@ -29,7 +29,9 @@ char **test_strings_copy(char *const *v)
 	while (v && v[n])
 		n++;
 	r = calloc(n + 1, sizeof(*r));
-	for (size_t i = 0; r && i < n; i++) {
+	if (!r)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
 		r[i] = strdup(v[i]);
 		if (!r[i]) {
 			test_strings_free(r);

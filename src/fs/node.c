@@ -143,7 +143,7 @@ static bool may_lose_fd(const struct node *n)
 /* False: it has to stay. */
 static bool lose_fd(struct share *s, struct node *n)
 {
-	uint32_t links;
+	uint32_t links = 0;
 
 	if (birth_of(n->fd, &n->birth, &links) < 0 || !links)
 		return false;
@@ -170,8 +170,8 @@ static bool make_room(struct share *s)
 /* Is @fd what the node was when it had a descriptor? */
 static bool is_same(const struct node *n, int fd, const struct stat *st)
 {
-	struct timespec birth;
-	uint32_t links;
+	struct timespec birth = { 0 };
+	uint32_t links = 0;
 
 	return n->dev == st->st_dev && n->ino == st->st_ino && n->type == (st->st_mode & S_IFMT) &&
 	       birth_of(fd, &birth, &links) == 0 && birth.tv_sec == n->birth.tv_sec &&

@@ -64,7 +64,7 @@ static void read_report(struct attempt *a, struct test_result *r)
 	struct child_report c;
 	const char *text = a->report.s ? a->report.s + sizeof(c) : NULL;
 
-	if (a->report.len < sizeof(c)) {
+	if (!text || a->report.len < sizeof(c)) {
 		no_report(a);
 		return;
 	}

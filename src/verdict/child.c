@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "vmm/error.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/parse.h"
 #include "vmm/str.h"
 
 const char *const child_port_names[PORT_CNT] = {
@@ -56,10 +58,10 @@ static void close_parents(const struct child_ends *e)
 		return;
 	}
 	for (struct dirent *f; (f = readdir(d));) {
-		int fd = atoi(f->d_name);
+		uint64_t fd;
 
-		if (fd != dirfd(d))
-			close_if_parents(e, fd);
+		if (parse_u64(f->d_name, 0, INT_MAX, &fd, NULL) >= 0 && (int)fd != dirfd(d))
+			close_if_parents(e, (int)fd);
 	}
 	closedir(d);
 }
