@@ -37,7 +37,7 @@ int symbols_from_map(const void *p, size_t len, struct symbols *ret, struct erro
 {
 	const char *at = p, *end = at + len, *name;
 	bool known = false;
-	uint64_t addr;
+	uint64_t addr = 0;
 	size_t n;
 	char type;
 	int r = 0;
