@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 
 #include "vmm/error.h"
+#include "vmm/io.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/parse.h"
@@ -120,7 +121,8 @@ static int make_unique(const struct child_params *p, struct vm_config *c, struct
 
 	if (p->alone)
 		return 0;
-	if (asprintf(&c->name, "%s-%u", c->name, p->slot) < 0)
+	/* One without a name has addresses that no other has, as it is. */
+	if (c->name && asprintf(&c->name, "%s-%u", c->name, p->slot) < 0)
 		return err_errno(errp, ENOMEM, "cannot name the guest");
 	if (!p->slot || !config_has_vsock(c))
 		return 0;
@@ -185,22 +187,6 @@ static int make_config(const struct child_params *p, struct vm_config *c, struct
 
 /* --- its report ------------------------------------------------------------------------------- */
 
-static void write_all(int fd, const void *buf, size_t len)
-{
-	const char *p = buf;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
 static void report(int fd, struct child_report *r, const struct error *e, const char *crash)
 {
 	_cleanup_(str_free) struct str s = { 0 };
@@ -213,11 +199,10 @@ static void report(int fd, struct child_report *r, const struct error *e, const 
 		r->error_len = (uint32_t)min_u64(s.len, CHILD_TEXT_MAX);
 	}
 	r->crash_len = (uint32_t)min_u64(crash ? strlen(crash) : 0, CHILD_TEXT_MAX);
-	write_all(fd, r, sizeof(*r));
-	if (s.s)
-		write_all(fd, s.s, r->error_len);
-	if (crash)
-		write_all(fd, crash, r->crash_len);
+	/* A runner that is gone needs none. */
+	if (io_write_all(fd, r, sizeof(*r)) < 0 || (s.s && io_write_all(fd, s.s, r->error_len) < 0))
+		return;
+	(void)!(crash && io_write_all(fd, crash, r->crash_len) < 0);
 }
 
 /* Registers, and what the run cost. NULL: no memory for it. */
