@@ -409,7 +409,8 @@ expect_said() {
 guest_does() {
 	local what=$1
 	shift
-	run_test 0 --timeout 120s "$@" -- sh /do/$what
+	# Warnings are shown, whatever "quiet" says.
+	run_test 0 --timeout 120s -p loglevel=5 "$@" -- sh /do/$what
 }
 expect_output() {
 	n=$((n + 1))

@@ -2,12 +2,10 @@
 # limit: 90
 # The guest sees all of its RAM: what the memory map calls RAM is the size asked for, less the
 # 384 KiB between 640 KiB and 1 MiB and at most 256 KiB that the firmware keeps for its tables.
-run_guest -m 128M -p "console=ttyS0 do=memory" --timeout 80
-expect_exit 0
-ram=$(tr -d '\r' <$console | sed -n 's/^guest: firmware ram \([0-9]*\) KiB.*/\1/p')
+guest_does memory -m 128M
+ram=$(sed -n 's/^guest: firmware ram \([0-9]*\) KiB.*/\1/p' $DIR/out)
 echo "firmware map: $ram KiB of 131072"
 expect [ "${ram:-0}" -le 131072 ]
 expect [ "${ram:-0}" -ge 130624 ]
-total=$(sed -n 's/^guest: memory \([0-9]*\) KiB.*/\1/p' $console)
+total=$(sed -n 's/^guest: memory \([0-9]*\) KiB.*/\1/p' $DIR/out)
 expect [ "${total:-0}" -ge 70451 ]
-expect_clean_boot
