@@ -18,6 +18,7 @@ libs=(
 	liblz4-dev:/usr/include/lz4frame.h libzstd-dev:/usr/include/zstd.h
 	liblzma-dev:/usr/include/lzma.h libjansson-dev:/usr/include/jansson.h
 	liburing-dev:/usr/include/liburing.h libaio-dev:/usr/include/libaio.h
+	libcapstone-dev:/usr/include/capstone/capstone.h libedit-dev:/usr/include/histedit.h
 )
 guest=(
 	busybox-static:/bin/busybox cpio:cpio lz4:lz4 zstd:zstd xz-utils:xz ca-certificates:/usr/sbin/update-ca-certificates
@@ -31,6 +32,7 @@ check=(
 	libcmocka-dev:/usr/include/cmocka.h zsh:zsh fish:fish groff-base:groff acpica-tools:iasl device-tree-compiler:dtc
 	clang:clang clang-tidy:clang-tidy clang-format:clang-format
 	qemu-utils:qemu-img e2fsprogs:mke2fs passt:passt iproute2:ip libxml2-utils:xmllint perl:prove
+	gdb:gdb chromium:chromium
 	libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 )
 

@@ -70,6 +70,7 @@ struct device {
 	struct io_region *regions; /* owned by the chip */
 	unsigned region_cnt;
 	struct device *next;    /* the machine's list */
+	uint16_t number;        /* how many were in it before: its name in traces */
 	uint64_t guest_errors;  /* what log_guest() counted */
 	uint64_t log_window_ns; /* log_guest()'s rate limit */
 	unsigned log_in_window;

@@ -27,6 +27,7 @@ static uint64_t monotonic_ns(void)
 
 void machine_add_device(struct machine *m, struct device *d)
 {
+	d->number = m->devices ? (uint16_t)(m->devices->number + 1) : 0;
 	d->next = m->devices;
 	m->devices = d;
 }

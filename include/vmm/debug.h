@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * debug.h: a guest that somebody looks at: its registers and memory, and where it stops.
+ *
+ * A debug_target is a machine as debuggers (the gdb stub, the step prompt) see it. All calls come
+ * on the control thread. The guest stands still as a whole, all vCPUs, or runs as a whole.
+ */
+#ifndef VMM_DEBUG_H
+#define VMM_DEBUG_H
+
+#include "vmm/guestmem.h"
+#include "vmm/str.h"
+#include "vmm/trace.h"
+
+struct error;
+
+enum debug_gpr { /* gdb's order for x86-64 */
+		 DBG_RAX,
+		 DBG_RBX,
+		 DBG_RCX,
+		 DBG_RDX,
+		 DBG_RSI,
+		 DBG_RDI,
+		 DBG_RBP,
+		 DBG_RSP,
+		 DBG_R8,
+		 DBG_R9,
+		 DBG_R10,
+		 DBG_R11,
+		 DBG_R12,
+		 DBG_R13,
+		 DBG_R14,
+		 DBG_R15,
+		 DBG_GPRS,
+};
+enum debug_seg { DBG_CS, DBG_SS, DBG_DS, DBG_ES, DBG_FS, DBG_GS, DBG_LDTR, DBG_TR, DBG_SEGS };
+
+struct debug_segment {
+	uint16_t selector;
+	uint64_t base;
+	uint32_t limit;
+	uint16_t access; /* type, S, DPL, P, AVL, L, D/B, G as in a descriptor's bits 40 to 55 */
+};
+
+struct debug_regs {
+	uint64_t gpr[DBG_GPRS], rip, rflags;
+	struct debug_segment seg[DBG_SEGS];
+	uint64_t gdt_base, idt_base;
+	uint16_t gdt_limit, idt_limit;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
+	uint8_t st[8][10], xmm[16][16];
+	uint16_t fcw, fsw, fop;
+	uint8_t ftw; /* abridged, as FXSAVE has it */
+	uint64_t fip, fdp;
+	uint32_t mxcsr;
+	uint64_t dr[8];
+};
+
+/* 16, 32 or 64: how the code at CS is to be read. */
+unsigned debug_bits(const struct debug_regs *r);
+
+enum debug_break_kind {
+	DBG_BREAK_CODE, /* before the instruction at @addr (linear) */
+	DBG_WATCH_WRITE,
+	DBG_WATCH_ACCESS,
+};
+struct debug_break {
+	enum debug_break_kind kind;
+	uint64_t addr;
+	unsigned len;  /* watchpoints: 1, 2, 4, 8, aligned */
+	bool software; /* an INT3 in memory; else one of the four debug registers */
+};
+
+enum debug_stop_why {
+	DBG_STOP_ASKED, /* debug_target.stop */
+	DBG_STOP_STEP,  /* an instruction is done */
+	DBG_STOP_BREAK, /* a breakpoint: @addr */
+	DBG_STOP_WATCH, /* a watchpoint: @addr */
+	DBG_STOP_EXIT,  /* an exit that debug_run.stop_at wanted; rec is it, emulated */
+	DBG_STOP_ENDED, /* the guest has ended, or reset: @text says how; it can't go on */
+	DBG_STOP_RESET, /* the guest was reset and stands at its first instruction */
+};
+struct debug_stop {
+	enum debug_stop_why why;
+	unsigned cpu;
+	uint64_t addr;
+	struct trace_rec rec; /* DBG_STOP_EXIT */
+	char text[160];
+};
+
+struct debug_run {
+	int step_cpu; /* this one executes one instruction, the others stand still; -1: all run */
+	/* Called on vCPU threads after each exit; true: stop there. NULL: never. */
+	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);
+	void *opaque;
+};
+
+struct debug_target;
+struct debug_target_ops {
+	unsigned (*cpu_cnt)(struct debug_target *t);
+	/* The vCPUs stand still in all of these. 0, -errno. */
+	int (*get_regs)(struct debug_target *t, unsigned cpu, struct debug_regs *ret);
+	int (*set_regs)(struct debug_target *t, unsigned cpu, const struct debug_regs *r);
+	/* Physical memory; RAM only, devices are not touched. Bytes moved, from the start. */
+	size_t (*read)(struct debug_target *t, gpa_t gpa, void *to, size_t len);
+	size_t (*write)(struct debug_target *t, gpa_t gpa, const void *from, size_t len);
+	/* -ENOSPC: no debug register is free; -EINVAL; -EFAULT: no memory there. */
+	int (*set_break)(struct debug_target *t, const struct debug_break *b);
+	int (*clear_break)(struct debug_target *t, const struct debug_break *b);
+	/* Lets the guest go; target.stopped comes later, once. */
+	int (*resume)(struct debug_target *t, const struct debug_run *how);
+	/* Asks for a stop, while it runs. */
+	void (*stop)(struct debug_target *t);
+	/* Ends the run: the guest is killed, machine_run() returns. */
+	void (*kill)(struct debug_target *t);
+	/* Nobody looks any more: breakpoints are gone, the guest runs. */
+	void (*detach)(struct debug_target *t);
+	/* Names and state of devices, for `dev`, `virtq`, `irq`: see machine/inspect.h. */
+	void *machine;
+};
+struct debug_target {
+	const struct debug_target_ops *ops;
+	/* Set by the debugger. Control thread. */
+	void (*stopped)(void *opaque, const struct debug_stop *why);
+	void *opaque;
+};
+
+/* --- what can be worked out from registers and memory ----------------------------------------- */
+
+/* One level of a walk, from the root. */
+struct debug_walk_step {
+	unsigned level; /* 5 (PML5) .. 1 (PT) */
+	gpa_t entry_gpa;
+	uint64_t entry;
+	unsigned index;
+};
+struct debug_walk {
+	struct debug_walk_step step[5];
+	unsigned cnt;
+	bool mapped;
+	gpa_t gpa;
+	uint64_t page_size;
+	bool writable, user, exec;
+};
+/* Intel SDM 3A chapter 4: 32-bit, PAE, 4- and 5-level paging, and none. 0, or -EFAULT if a table is
+ * not in memory; an address that is not mapped is no error. */
+int debug_translate(struct debug_target *t, const struct debug_regs *r, uint64_t linear,
+		    struct debug_walk *ret);
+/* By linear address, page by page; bytes moved from the start. */
+size_t debug_read(struct debug_target *t, const struct debug_regs *r, uint64_t linear, void *to,
+		  size_t len);
+size_t debug_write(struct debug_target *t, const struct debug_regs *r, uint64_t linear,
+		   const void *from, size_t len);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lens.h: records turned into what people read: names, instructions, lines, filters, summaries.
+ * Used by live traces, by recordings and by the step prompt alike. Any thread, one at a time.
+ */
+#ifndef VMM_LENS_H
+#define VMM_LENS_H
+
+#include "vmm/str.h"
+#include "vmm/trace_file.h"
+
+struct error;
+
+/* What lines are made with. All of it borrowed. */
+struct lens {
+	const struct trace_machine *machine;
+	const struct symbols *symbols; /* NULL: none */
+	uint64_t slide;                /* guest address less linked address */
+	bool slide_known;
+};
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* "COM1 THR", "PIT channel 0", "virtio-blk0 queue_notify", "PCI 00:03.0 BAR4 msix table": what the
+ * guest accessed in @x, from the data sheet's or the specification's names; always something. */
+void lens_register_name(const struct lens *l, const struct trace_rec *x, struct str *ret);
+
+/* "LSR.THRE 0 -> 1", "irq 4 raised": what an event or changed field means. Empty: nothing to say.
+ */
+void lens_effect(const struct lens *l, const struct trace_rec *r, struct str *ret);
+
+/* "serial8250_tx+0x3c", or nothing. */
+void lens_symbol(const struct lens *l, uint64_t rip, struct str *ret);
+
+/* "HLT", "IO OUT", "MMIO read", "EOI" ... of an exit. */
+const char *lens_kind_name(const struct trace_rec *x);
+
+/* --- instructions ----------------------------------------------------------------------------- */
+
+struct lens_insn {
+	uint64_t rip; /* where it begins */
+	uint8_t len, bytes[15];
+	char text[96]; /* "out dx, al" */
+};
+/*
+ * The instruction that made the exit @x, from its @code record: at RIP, or just before it where KVM
+ * has stepped over it. False: not known.
+ */
+bool lens_insn(const struct trace_rec *x, const struct trace_rec *code, struct lens_insn *ret);
+/* One instruction at @p; its length, 0 if that is none. @bits: 16, 32, 64. */
+unsigned lens_disassemble(const uint8_t *p, size_t len, uint64_t rip, unsigned bits,
+			  struct lens_insn *ret);
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/*
+ * #004217 +12.381ms vcpu0 IO OUT 0x3f8 (COM1 THR) <- 0x4c 'L' rip=ffffffff81...
+ * (serial8250_tx+0x3c) out dx, al | LSR.THRE 0 -> 1, irq 4 raised | handler 0.9us, away 2.1us
+ */
+void lens_line(const struct lens *l, const struct trace_item *it, const struct trace_thread *th,
+	       struct str *ret);
+
+/* --- filters ---------------------------------------------------------------------------------- */
+
+/*
+ * "kind=io,dev=serial0", "addr=0x3f8-0x3ff", "!kind=hlt", "vcpu=0", "rip=serial8250_tx", words
+ * joined by ',' must all fit, alternatives by '|'. docs/lens.md has the grammar. Names are checked
+ * against @m, if given: one that names nothing is an error that lists what there is.
+ */
+struct lens_filter;
+int lens_filter_parse(const char *text, const struct trace_machine *m, struct lens_filter **ret,
+		      struct error **errp) __must_check;
+/* Symbols are looked up when they are known, possibly later than the filter. */
+bool lens_filter_fits(const struct lens_filter *f, const struct lens *l, const struct trace_rec *r,
+		      int vcpu);
+struct lens_filter *lens_filter_free(struct lens_filter *f); /* NULL-safe, returns NULL */
+
+/* --- summaries -------------------------------------------------------------------------------- */
+
+struct lens_summary;
+struct lens_summary *lens_summary_new(void); /* NULL: no memory */
+/* Adds an exit. Memory is bounded: what is seen least goes to a row of its own. */
+void lens_summary_add(struct lens_summary *s, const struct lens *l, const struct trace_rec *x);
+/* The table: exits by kind x register with count, total, p50, p99, share of wall; time split; what
+ * KVM handled without us. @time, @stat may be NULL. */
+void lens_summary_print(const struct lens_summary *s, const struct lens *l,
+			const struct trace_cpu_time *time, unsigned cpu_cnt,
+			const struct trace_stat *stat, unsigned stat_cnt, uint64_t lost,
+			struct str *ret);
+struct lens_summary *lens_summary_free(struct lens_summary *s); /* NULL-safe, returns NULL */
+
+#endif
