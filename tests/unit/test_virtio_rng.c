@@ -354,7 +354,8 @@ static void evil_ring(void **state)
 			x ^= x << 13;
 			x ^= x >> 7;
 			x ^= x << 17;
-			vr_settle(&r); /* a ring that is filled with noise is another test's matter */
+			vr_settle(
+				&r); /* a ring that is filled with noise is another test's matter */
 			if (x % 3 && r.q[0].free_cnt)
 				ask(&r, (uint32_t)(x >> 40) % 300);
 			else
