@@ -149,7 +149,7 @@ static inline bool trace_enabled(void)
 	return unlikely(atomic_load_explicit(&trace_on, memory_order_relaxed));
 }
 
-/* Into the calling thread's ring, which is made the first time. Never blocks. */
+/* Into the calling thread's ring, which is made the first time. Never waits for the reader. */
 void trace_put(const struct trace_rec *r);
 
 /* CLOCK_MONOTONIC in ns. */
@@ -177,9 +177,13 @@ struct trace_thread {
 	uint64_t lost; /* records for which there was no room, so far */
 };
 
-/* Makes every ring @records long (a power of two), forgets old ones, and turns tracing on. */
+/*
+ * Makes every ring @records long (a power of two; -EINVAL), forgets old ones and their threads, and
+ * turns tracing on. -ENOMEM.
+ */
 int trace_start(unsigned records, struct error **errp) __must_check;
-/* Turns it off; what is in the rings can still be taken. */
+/* Turns it off; what is in the rings can still be taken. Threads may still write what they had
+ * begun. */
 void trace_stop(void);
 /* Frees the rings. No thread that could write is left. */
 void trace_end(void);
@@ -187,11 +191,15 @@ void trace_end(void);
 /* Says that the calling thread is vCPU @cpu's. Once, before its first record; cheap when off. */
 void trace_thread_is_vcpu(unsigned cpu);
 
-/* How many threads have written so far; their numbers never change. */
+/* How many threads have written so far; their numbers do not change before the next start. */
 unsigned trace_thread_cnt(void);
 void trace_thread_info(unsigned thread, struct trace_thread *ret);
 
 /* Takes up to @max records, oldest first, from the ring of @thread. Their number. */
 unsigned trace_take(unsigned thread, struct trace_rec *to, unsigned max);
+
+/* Records that were lost so far: of all threads, those included that have got no ring (no memory,
+ * or more than TRACE_THREADS_MAX). */
+uint64_t trace_lost(void);
 
 #endif
