@@ -79,14 +79,27 @@ struct lens_filter *lens_filter_free(struct lens_filter *f); /* NULL-safe, retur
 
 struct lens_summary;
 struct lens_summary *lens_summary_new(void); /* NULL: no memory */
-/* Adds an exit. Memory is bounded: what is seen least goes to a row of its own. */
+/*
+ * Adds an exit, or an event, which counts for its device; other records are passed over. Names are
+ * made when it is printed, so this is cheap. Memory is bounded: where a guest accesses more
+ * registers than there are rows, the rarer half of them goes to the row "other", and what is not in
+ * a row any more is still in that sum.
+ */
 void lens_summary_add(struct lens_summary *s, const struct lens *l, const struct trace_rec *x);
-/* The table: exits by kind x register with count, total, p50, p99, share of wall; time split; what
- * KVM handled without us. @time, @stat may be NULL. */
+/* How many registers are printed; 0: all. */
+void lens_summary_rows(struct lens_summary *s, unsigned max);
+/*
+ * The table: exits by kind x register with count, share of the vCPUs' wall time, total, p50, p99
+ * (3.2 % off at most; one that took longer than 4.29 s counts as that); devices, used or not; time
+ * split; what KVM handled without us. @time, @stat may be NULL.
+ */
 void lens_summary_print(const struct lens_summary *s, const struct lens *l,
 			const struct trace_cpu_time *time, unsigned cpu_cnt,
 			const struct trace_stat *stat, unsigned stat_cnt, uint64_t lost,
 			struct str *ret);
 struct lens_summary *lens_summary_free(struct lens_summary *s); /* NULL-safe, returns NULL */
+
+/* What @exits of a run don't show, in a sentence or two, by KVM's statistics. */
+void lens_unseen(uint64_t exits, const struct trace_stat *stat, unsigned stat_cnt, struct str *ret);
 
 #endif

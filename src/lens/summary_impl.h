@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* summary_impl.h: what a summary is made of; for summary.c and summary_print.c. */
+#ifndef LENS_SUMMARY_IMPL_H
+#define LENS_SUMMARY_IMPL_H
+
+#include "lens/requests.h"
+#include "lens/summary.h"
+
+#define SUMMARY_SLOTS (4 * SUMMARY_ROWS) /* so that chains are short */
+/* Rows that are printed unless somebody wants another number. */
+#define SUMMARY_SHOWN 40u
+
+struct summary_key {
+	uint64_t where; /* offset, address, MSR, vector or KVM's exit reason */
+	uint16_t dev;
+	uint8_t region, reason, flags;
+};
+
+struct summary_entry {
+	struct summary_key key;
+	struct trace_rec sample; /* to be named by */
+	uint64_t handler_ns;
+	struct histogram away;
+};
+
+struct summary_device {
+	uint64_t exits, away_ns, handler_ns, events;
+	struct histogram *request; /* how long I/O requests took; NULL: none seen */
+};
+
+struct lens_summary {
+	struct summary_entry *row[SUMMARY_ROWS];
+	unsigned row_cnt, max_rows;
+	uint16_t slot[SUMMARY_SLOTS]; /* row's number + 1; 0: free */
+	struct summary_entry other;
+	struct summary_totals totals;
+	struct summary_device device[TRACE_DEVICES_MAX];
+	struct requests requests;
+};
+
+#endif
