@@ -47,6 +47,21 @@ void bus_unmap(struct bus *b, struct io_region *r);
 uint64_t bus_read(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size);
 void bus_write(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64_t v);
 
+/*
+ * Somebody who looks on while a device works: called for each call of a handler, around it, with
+ * the device's lock held (all the time, unless the device locks itself: then just for them). What
+ * nobody answers is no call.
+ */
+struct bus_watch {
+	void (*before)(struct bus_watch *w, struct io_region *r, uint32_t off);
+	void (*after)(struct bus_watch *w, struct io_region *r);
+};
+/* As bus_read() and bus_write(), a search each time. */
+uint64_t bus_read_watched(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size,
+			  struct bus_watch *w);
+void bus_write_watched(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64_t v,
+		       struct bus_watch *w);
+
 /* The region that answers at @a or NULL, for messages and the lens. Same rule as bus_read(). */
 struct io_region *bus_find(struct bus *b, gpa_t a);
 

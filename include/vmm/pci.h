@@ -203,11 +203,14 @@ static inline unsigned pci_slot_line(unsigned slot)
  * field table, pci_func_pre_save() in pre_save and pci_func_post_load() in post_load.
  */
 /* clang-format off */
+#define PCI_FUNC_FIELD(S, m, t, cnt, width, v)                                                     \
+	{ #m, (uint32_t)offsetof(S, m), (cnt), (t), (width), (v), UINT16_MAX, SNAP_ELSEWHERE }
 #define PCI_FUNC_SNAP(S, m, v)                                                                     \
-	SNAP_ARR(S, m.cfg, v), SNAP(S, m.mapped, v), SNAP(S, m.intx_level, v),                     \
-	{ #m ".msix.table", (uint32_t)offsetof(S, m.msix.table), PCI_MSIX_MAX * 4, SNAP_U32, 4,    \
-	  (v), UINT16_MAX },                                                                       \
-	SNAP_ARR(S, m.msix.pending, v)
+	PCI_FUNC_FIELD(S, m.cfg, SNAP_U8, PCI_CFG_LEN, 1, v),                                      \
+	PCI_FUNC_FIELD(S, m.mapped, SNAP_U8, 1, 1, v),                                             \
+	PCI_FUNC_FIELD(S, m.intx_level, SNAP_BOOL, 1, sizeof(bool), v),                            \
+	PCI_FUNC_FIELD(S, m.msix.table, SNAP_U32, PCI_MSIX_MAX * 4, 4, v),                         \
+	PCI_FUNC_FIELD(S, m.msix.pending, SNAP_U64, PCI_MSIX_MAX / 64, 8, v)
 /* clang-format on */
 
 void pci_func_pre_save(struct pci_func *f);

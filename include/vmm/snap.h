@@ -26,7 +26,11 @@ struct snap_field {
 	 * saved, but still loaded from files that old: post_load makes today's fields from it.
 	 */
 	uint16_t since, gone;
+	uint16_t flags; /* SNAP_ELSEWHERE */
 };
+
+/* Another lock's than the device's: to be read while the machine stands still, and not before. */
+#define SNAP_ELSEWHERE 1u
 
 struct snap_desc {
 	uint16_t version, min_version;
@@ -54,11 +58,11 @@ struct snap_desc {
 /* Field @m of struct @S, present since version @v; and the same for an array. */
 #define SNAP(S, m, v)                                                                              \
 	{ #m, (uint32_t)(offsetof(S, m) + SNAP_OK(SNAP_MEMBER(S, m))), 1,                          \
-	  SNAP_TYPE(SNAP_MEMBER(S, m)), sizeof(SNAP_MEMBER(S, m)), (v), UINT16_MAX }
+	  SNAP_TYPE(SNAP_MEMBER(S, m)), sizeof(SNAP_MEMBER(S, m)), (v), UINT16_MAX, 0 }
 #define SNAP_ARR(S, m, v)                                                                          \
 	{ #m, (uint32_t)(offsetof(S, m) + SNAP_OK(SNAP_MEMBER(S, m)[0])),                          \
 	  sizeof(SNAP_MEMBER(S, m)) / sizeof(SNAP_MEMBER(S, m)[0]),                                \
-	  SNAP_TYPE(SNAP_MEMBER(S, m)[0]), sizeof(SNAP_MEMBER(S, m)[0]), (v), UINT16_MAX }
+	  SNAP_TYPE(SNAP_MEMBER(S, m)[0]), sizeof(SNAP_MEMBER(S, m)[0]), (v), UINT16_MAX, 0 }
 /* clang-format on */
 
 struct snap_writer;

@@ -149,8 +149,12 @@ static inline bool trace_enabled(void)
 	return unlikely(atomic_load_explicit(&trace_on, memory_order_relaxed));
 }
 
-/* Into the calling thread's ring, which is made the first time. Never waits for the reader. */
-void trace_put(const struct trace_rec *r);
+/* Into the calling thread's ring, which is made the first time. Never waits for the reader: false
+ * if there is no room, and the record lost. */
+bool trace_put(const struct trace_rec *r);
+
+/* Differs after each trace_start(), from 1 on: whoever told something once tells it again. */
+unsigned trace_session(void);
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t trace_now(void);

@@ -50,7 +50,8 @@ struct ring {
 };
 
 struct session {
-	uint64_t gen; /* differs from every other session's */
+	unsigned gen; /* differs from every other session's, and from 0, which no thread has joined
+		       */
 	uint32_t records;
 	struct session *next; /* the one before */
 	_Atomic unsigned next_slot;
@@ -61,11 +62,12 @@ struct session {
 _Atomic bool trace_on;
 
 static _Atomic(struct session *) current;
+static _Atomic unsigned sessions; /* there have been */
 
 /* Of session @mine_gen; NULL if it has no room for this thread. Never read for another session's,
  * so it may dangle. */
 static __thread struct ring *mine;
-static __thread uint64_t mine_gen;
+static __thread unsigned mine_gen;
 static __thread int my_vcpu_plus_1;
 
 uint64_t trace_now(void)
@@ -140,28 +142,34 @@ static inline struct trace_rec *room(struct ring *r, uint64_t head)
 	return &r->rec[head & r->mask];
 }
 
-void trace_put(const struct trace_rec *rec)
+bool trace_put(const struct trace_rec *rec)
 {
 	struct session *s = atomic_load_explicit(&current, memory_order_acquire);
 	struct trace_rec *to;
 	uint64_t head;
 
 	if (unlikely(!s))
-		return;
+		return false;
 	if (unlikely(mine_gen != s->gen))
 		join(s);
 	if (unlikely(!mine)) {
 		atomic_fetch_add_explicit(&s->homeless, 1, memory_order_relaxed);
-		return;
+		return false;
 	}
 	head = atomic_load_explicit(&mine->head, memory_order_relaxed);
 	to = room(mine, head);
 	if (unlikely(!to)) {
 		atomic_fetch_add_explicit(&mine->lost, 1, memory_order_relaxed);
-		return;
+		return false;
 	}
 	*to = *rec;
 	atomic_store_explicit(&mine->head, head + 1, memory_order_release);
+	return true;
+}
+
+unsigned trace_session(void)
+{
+	return atomic_load_explicit(&sessions, memory_order_relaxed);
 }
 
 void trace_event_put(enum trace_event e, uint16_t dev, const uint64_t *arg, unsigned cnt)
@@ -195,7 +203,6 @@ static void drop_pages(struct session *s)
 
 int trace_start(unsigned records, struct error **errp)
 {
-	static uint64_t last_gen; /* the reader's; never 0, which no thread has joined */
 	struct session *old = atomic_load(&current), *s;
 
 	if (!is_pow2(records) || records > MAX_RECORDS)
@@ -204,7 +211,7 @@ int trace_start(unsigned records, struct error **errp)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(errp, ENOMEM, "no memory to trace with");
-	s->gen = ++last_gen;
+	s->gen = atomic_fetch_add_explicit(&sessions, 1, memory_order_relaxed) + 1;
 	s->records = records;
 	s->next = old;
 	trace_stop();

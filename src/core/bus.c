@@ -17,6 +17,7 @@
 #include "vmm/bits.h"
 #include "vmm/error.h"
 #include "vmm/lock.h"
+#include "vmm/trace.h"
 
 struct entry {
 	uint64_t base, last; /* both inclusive */
@@ -161,6 +162,7 @@ static int place_locked(struct bus *b, struct io_region *r, gpa_t base, struct e
 	}
 	r->base = base;
 	publish_locked(b, t);
+	trace_event(TRACE_E_MAP, r->dev->number, r->index, base, r->len);
 	return 0;
 }
 
@@ -187,8 +189,10 @@ void bus_unmap(struct bus *b, struct io_region *r)
 	t = copy_without(atomic_load(&b->table), r);
 	/* No memory for a smaller table: the region stays. It may not be freed before the bus then,
 	 * and is not. */
-	if (t)
+	if (t) {
 		publish_locked(b, t);
+		trace_event(TRACE_E_UNMAP, r->dev->number, r->index, r->base, r->len);
+	}
 	mutex_unlock(&b->topology);
 }
 
@@ -205,7 +209,50 @@ static unsigned chunk_size(const struct region_ops *ops, uint64_t off, unsigned 
 	return n;
 }
 
-static uint64_t read_widened(struct bus *b, struct io_region *r, uint64_t off, unsigned n)
+/* One call of a handler, with somebody watching. */
+static void watch_begin(struct bus_watch *w, struct io_region *r,
+			uint32_t off) NO_THREAD_SAFETY_ANALYSIS
+{
+	device_lock(r->dev);
+	w->before(w, r, off);
+	if (r->dev->ops->flags & DEV_SELF_LOCKED)
+		device_unlock(r->dev);
+}
+
+static void watch_end(struct bus_watch *w, struct io_region *r) NO_THREAD_SAFETY_ANALYSIS
+{
+	if (r->dev->ops->flags & DEV_SELF_LOCKED)
+		device_lock(r->dev);
+	w->after(w, r);
+	device_unlock(r->dev);
+}
+
+static uint64_t call_read(struct io_region *r, uint32_t off, unsigned size, struct bus_watch *w)
+{
+	uint64_t v;
+
+	if (likely(!w))
+		return region_call_read(r, off, size);
+	watch_begin(w, r, off);
+	v = r->ops->read(r, off, size);
+	watch_end(w, r);
+	return v;
+}
+
+static void call_write(struct io_region *r, uint32_t off, unsigned size, uint64_t v,
+		       struct bus_watch *w)
+{
+	if (likely(!w)) {
+		region_call_write(r, off, size, v);
+		return;
+	}
+	watch_begin(w, r, off);
+	r->ops->write(r, off, size, v);
+	watch_end(w, r);
+}
+
+static uint64_t read_widened(struct bus *b, struct io_region *r, uint64_t off, unsigned n,
+			     struct bus_watch *w)
 {
 	unsigned min = r->ops->min_size;
 	uint64_t start = align_down(off, min);
@@ -214,20 +261,20 @@ static uint64_t read_widened(struct bus *b, struct io_region *r, uint64_t off, u
 		atomic_fetch_add_explicit(&b->bad_width, 1, memory_order_relaxed);
 		return size_mask(n);
 	}
-	return region_call_read(r, (uint32_t)start, min) >> ((off - start) * 8) & size_mask(n);
+	return call_read(r, (uint32_t)start, min, w) >> ((off - start) * 8) & size_mask(n);
 }
 
 /* Reads @size bytes inside one region, in as many accesses as its widths demand. */
-static uint64_t region_read(struct bus *b, struct io_region *r, uint64_t off, unsigned size)
+static uint64_t region_read(struct bus *b, struct io_region *r, uint64_t off, unsigned size,
+			    struct bus_watch *w)
 {
 	uint64_t v = 0;
 
 	for (unsigned done = 0; done < size;) {
 		unsigned n = chunk_size(r->ops, off + done, size - done);
-		uint64_t part =
-			n < r->ops->min_size
-				? read_widened(b, r, off + done, n)
-				: region_call_read(r, (uint32_t)(off + done), n) & size_mask(n);
+		uint64_t part = n < r->ops->min_size
+					? read_widened(b, r, off + done, n, w)
+					: call_read(r, (uint32_t)(off + done), n, w) & size_mask(n);
 
 		v |= part << (done * 8);
 		done += n;
@@ -236,7 +283,7 @@ static uint64_t region_read(struct bus *b, struct io_region *r, uint64_t off, un
 }
 
 static void region_write(struct bus *b, struct io_region *r, uint64_t off, unsigned size,
-			 uint64_t v)
+			 uint64_t v, struct bus_watch *w)
 {
 	for (unsigned done = 0; done < size;) {
 		unsigned n = chunk_size(r->ops, off + done, size - done);
@@ -244,8 +291,7 @@ static void region_write(struct bus *b, struct io_region *r, uint64_t off, unsig
 		if (n < r->ops->min_size)
 			atomic_fetch_add_explicit(&b->bad_width, 1, memory_order_relaxed);
 		else
-			region_call_write(r, (uint32_t)(off + done), n,
-					  v >> (done * 8) & size_mask(n));
+			call_write(r, (uint32_t)(off + done), n, v >> (done * 8) & size_mask(n), w);
 		done += n;
 	}
 }
@@ -283,7 +329,7 @@ static void remember(struct bus_hint *h, const struct table *t, const struct ent
 }
 
 static uint64_t read_slow(struct bus *b, struct bus_hint *h, const struct table *t, uint64_t a,
-			  unsigned size)
+			  unsigned size, struct bus_watch *w)
 {
 	uint64_t v = 0;
 	bool unclaimed = false;
@@ -295,7 +341,7 @@ static uint64_t read_slow(struct bus *b, struct bus_hint *h, const struct table 
 
 		if (e) {
 			remember(h, t, e);
-			part = region_read(b, e->region, a + done - e->base, n);
+			part = region_read(b, e->region, a + done - e->base, n, w);
 		}
 		unclaimed |= !e;
 		v |= part << (done * 8);
@@ -307,7 +353,7 @@ static uint64_t read_slow(struct bus *b, struct bus_hint *h, const struct table 
 }
 
 static void write_slow(struct bus *b, struct bus_hint *h, const struct table *t, uint64_t a,
-		       unsigned size, uint64_t v)
+		       unsigned size, uint64_t v, struct bus_watch *w)
 {
 	bool unclaimed = false;
 
@@ -318,7 +364,7 @@ static void write_slow(struct bus *b, struct bus_hint *h, const struct table *t,
 		if (e) {
 			remember(h, t, e);
 			region_write(b, e->region, a + done - e->base, n,
-				     v >> (done * 8) & size_mask(n));
+				     v >> (done * 8) & size_mask(n), w);
 		}
 		unclaimed |= !e;
 		done += n;
@@ -347,7 +393,7 @@ uint64_t bus_read(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size)
 	uint64_t v;
 
 	if (unlikely(!hit(h, t, a, size)))
-		return read_slow(b, h, t, a, size);
+		return read_slow(b, h, t, a, size, NULL);
 	if (!h->lock)
 		return r->ops->read(r, (uint32_t)(a - h->base), size);
 	mutex_lock(h->lock);
@@ -363,7 +409,7 @@ void bus_write(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64
 
 	v &= size_mask(size);
 	if (unlikely(!hit(h, t, a, size))) {
-		write_slow(b, h, t, a, size, v);
+		write_slow(b, h, t, a, size, v, NULL);
 		return;
 	}
 	if (!h->lock) {
@@ -373,6 +419,19 @@ void bus_write(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64
 	mutex_lock(h->lock);
 	r->ops->write(r, (uint32_t)(a - h->base), size, v);
 	mutex_unlock(h->lock);
+}
+
+uint64_t bus_read_watched(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size,
+			  struct bus_watch *w)
+{
+	return read_slow(b, h, atomic_load_explicit(&b->table, memory_order_acquire), a, size, w);
+}
+
+void bus_write_watched(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size, uint64_t v,
+		       struct bus_watch *w)
+{
+	v &= size_mask(size);
+	write_slow(b, h, atomic_load_explicit(&b->table, memory_order_acquire), a, size, v, w);
 }
 
 struct io_region *bus_find(struct bus *b, gpa_t a)

@@ -22,6 +22,7 @@
 #include "vmm/endian.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/trace.h"
 
 #define SIG_KICK SIGRTMIN
 
@@ -119,6 +120,7 @@ static void inject_intr(struct vcpu *v)
 	if (vector >= 0) {
 		irq.irq = (uint32_t)vector;
 		kvm_ioctl(v->fd, KVM_INTERRUPT, &irq);
+		trace_event(TRACE_E_IRQ_INJECT, TRACE_NO_DEV, irq.irq, v->index);
 		run->ready_for_interrupt_injection = 0;
 	}
 	run->request_interrupt_window = atomic_load(&v->intr);
@@ -164,8 +166,24 @@ static inline void store(void *p, unsigned size, uint64_t v)
 	}
 }
 
+/* @w is NULL, which the compiler knows, unless the vCPU is traced. */
+static inline uint64_t access_read(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size,
+				   struct bus_watch *w)
+{
+	return w ? bus_read_watched(b, h, a, size, w) : bus_read(b, h, a, size);
+}
+
+static inline void access_write(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size,
+				uint64_t v, struct bus_watch *w)
+{
+	if (w)
+		bus_write_watched(b, h, a, size, v, w);
+	else
+		bus_write(b, h, a, size, v);
+}
+
 /* IN and OUT, and their string forms: count items of size bytes, already in guest order. */
-static void exit_io(struct vcpu *v)
+static inline __attribute__((always_inline)) void exit_io(struct vcpu *v, struct bus_watch *w)
 {
 	struct kvm_run *run = v->run;
 	struct bus *bus = v->set->env.pio;
@@ -177,14 +195,14 @@ static void exit_io(struct vcpu *v)
 	v->stats.pio++;
 	for (uint32_t left = run->io.count; left; left--, p += size) {
 		if (in)
-			store(p, size, bus_read(bus, &v->pio_hint, port, size));
+			store(p, size, access_read(bus, &v->pio_hint, port, size, w));
 		else
-			bus_write(bus, &v->pio_hint, port, size, load(p, size));
+			access_write(bus, &v->pio_hint, port, size, load(p, size), w);
 	}
 }
 
 /* An access that crosses 8 bytes, or is not a power of two wide, goes byte by byte. */
-static void exit_mmio(struct vcpu *v)
+static inline __attribute__((always_inline)) void exit_mmio(struct vcpu *v, struct bus_watch *w)
 {
 	struct kvm_run *run = v->run;
 	unsigned len = run->mmio.len, step;
@@ -198,9 +216,9 @@ static void exit_mmio(struct vcpu *v)
 		uint8_t *p = run->mmio.data + i;
 
 		if (run->mmio.is_write) {
-			bus_write(v->set->env.mmio, &v->mmio_hint, a, step, load(p, step));
+			access_write(v->set->env.mmio, &v->mmio_hint, a, step, load(p, step), w);
 		} else {
-			store(p, step, bus_read(v->set->env.mmio, &v->mmio_hint, a, step));
+			store(p, step, access_read(v->set->env.mmio, &v->mmio_hint, a, step, w));
 		}
 	}
 }
@@ -269,15 +287,15 @@ static bool handle_rare_exit(struct vcpu *v)
 	}
 }
 
-static inline bool handle_exit(struct vcpu *v)
+static inline __attribute__((always_inline)) bool handle_exit(struct vcpu *v, struct bus_watch *w)
 {
 	v->stats.exits++;
 	if (likely(v->run->exit_reason == KVM_EXIT_IO)) {
-		exit_io(v);
+		exit_io(v, w);
 		return true;
 	}
 	if (v->run->exit_reason == KVM_EXIT_MMIO) {
-		exit_mmio(v);
+		exit_mmio(v, w);
 		return true;
 	}
 	return handle_rare_exit(v);
@@ -303,14 +321,42 @@ static inline bool before_entry(struct vcpu *v)
 	return true;
 }
 
-/* The window for a tracer: v->run holds a decoded exit, nothing has been emulated yet. */
-static inline __attribute__((always_inline)) bool emulate(struct vcpu *v)
+static inline __attribute__((always_inline)) bool emulate(struct vcpu *v, struct bus_watch *w)
 {
 	bool go_on;
 
 	epoch_enter(v->epoch);
-	go_on = handle_exit(v);
+	go_on = handle_exit(v, w);
 	epoch_leave(v->epoch);
+	return go_on;
+}
+
+static __attribute__((cold, noinline)) bool run_failed(struct vcpu *v, int err)
+{
+	if (err == EINTR || err == EAGAIN)
+		return true;
+	end(v, VCPU_RUN_FAILED, (uint64_t)err);
+	return false;
+}
+
+/* Into the guest, and what the exit wants. Returns false if this vCPU cannot go on. */
+static inline __attribute__((always_inline)) bool run_once(struct vcpu *v)
+{
+	if (unlikely(ioctl(v->fd, KVM_RUN, 0) < 0))
+		return run_failed(v, errno);
+	return emulate(v, NULL);
+}
+
+/* The same, and everything is written down. */
+static __attribute__((cold, noinline)) bool run_once_traced(struct vcpu *v)
+{
+	struct bus_watch *w = vcpu_trace_entry(v);
+	int err = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+	bool go_on;
+
+	vcpu_trace_exit(v, err);
+	go_on = err ? run_failed(v, err) : emulate(v, w);
+	vcpu_trace_emulated(v, go_on);
 	return go_on;
 }
 
@@ -322,23 +368,28 @@ static inline __attribute__((always_inline)) bool emulate(struct vcpu *v)
  */
 static __attribute__((cold, noinline)) void finish_instruction(struct vcpu *v)
 {
-	do {
+	const bool traced = trace_enabled();
+	bool go_on = true;
+
+	while (go_on) {
+		struct bus_watch *w = traced ? vcpu_trace_entry(v) : NULL;
+
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	} while (ioctl(v->fd, KVM_RUN, 0) == 0 && emulate(v));
+		if (ioctl(v->fd, KVM_RUN, 0) < 0)
+			return;
+		if (traced)
+			vcpu_trace_exit(v, 0);
+		go_on = emulate(v, w);
+		if (traced)
+			vcpu_trace_emulated(v, go_on);
+	}
 }
 
 static void run_guest(struct vcpu *v)
 {
-	while (before_entry(v)) {
-		if (unlikely(ioctl(v->fd, KVM_RUN, 0) < 0)) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			end(v, VCPU_RUN_FAILED, (uint64_t)errno);
+	while (before_entry(v))
+		if (!(trace_enabled() ? run_once_traced(v) : run_once(v)))
 			return;
-		}
-		if (!emulate(v))
-			return;
-	}
 	finish_instruction(v);
 }
 
@@ -362,6 +413,7 @@ static void *vcpu_main(void *arg)
 	sigset_t kick_only;
 
 	current = v;
+	trace_thread_is_vcpu(v->index);
 	sigemptyset(&kick_only);
 	sigaddset(&kick_only, SIG_KICK);
 	pthread_sigmask(SIG_UNBLOCK, &kick_only, NULL);
@@ -616,6 +668,7 @@ struct vcpu_set *vcpu_set_destroy(struct vcpu_set *s)
 		if (v->run)
 			munmap(v->run, s->vm->run_size);
 		base_closep(&v->fd);
+		vcpu_trace_free(v);
 	}
 	pthread_cond_destroy(&s->cond);
 	mutex_destroy(&s->lock);

@@ -68,6 +68,7 @@ struct vcpu {
 	struct bus_hint pio_hint, mmio_hint;
 	struct epoch_slot *epoch;
 	struct vcpu_stats stats;
+	struct vcpu_trace *trace; /* vcpu_trace.c; NULL: was never traced */
 
 	/* Any thread's: what the next pass of the run loop must look at. */
 	_Atomic bool intr; /* the 8259 asserts INTR */
@@ -102,6 +103,17 @@ struct vcpu_set {
 	struct cpuid_table cpuid; /* the guest's, before it is patched per CPU */
 	struct vcpu vcpu[];
 };
+
+/*
+ * vcpu_trace.c: around each KVM_RUN of a vCPU that is traced, on its thread. Before, which is the
+ * end of the exit before: returns who looks on while devices work (NULL: no memory, and no trace).
+ * After: KVM_RUN's errno, or 0. Emulated: the exit has been dealt with; the vCPU goes on, or not.
+ * Returns the exit's record, which lacks only its time away.
+ */
+struct bus_watch *vcpu_trace_entry(struct vcpu *v);
+void vcpu_trace_exit(struct vcpu *v, int run_errno);
+const struct trace_rec *vcpu_trace_emulated(struct vcpu *v, bool go_on);
+void vcpu_trace_free(struct vcpu *v); /* its thread is gone */
 
 /* Power-on state of one stopped vCPU; @entry is NULL for all but the boot CPU. */
 int vcpu_reset(struct vcpu *v, const struct cpu_entry *entry, struct error **errp) __must_check;

@@ -28,7 +28,7 @@ struct chip {
 
 static const struct snap_field fields[] = {
 	SNAP(struct chip, mode, 3),
-	{ "old_mode", offsetof(struct chip, old_mode), 1, SNAP_U32, 4, 1, 3 },
+	{ "old_mode", offsetof(struct chip, old_mode), 1, SNAP_U32, 4, 1, 3, 0 },
 	SNAP_ARR(struct chip, fifo, 1),
 	SNAP(struct chip, armed, 1),
 	SNAP(struct chip, deadline, 1),

@@ -330,6 +330,75 @@ static void a_held_up_reader_costs_little(void **state)
 	teardown(&f);
 }
 
+struct onlooker {
+	struct bus_watch watch;
+	const struct io_region *region;
+	uint32_t off[8];
+	unsigned before, after;
+};
+
+/* Is the device's lock held now? */
+static bool is_locked(struct device *d) NO_THREAD_SAFETY_ANALYSIS
+{
+	if (pthread_mutex_trylock(&d->lock.pthread) != 0)
+		return true;
+	mutex_unlock(&d->lock);
+	return false;
+}
+
+static void look_before(struct bus_watch *w, struct io_region *r, uint32_t off)
+{
+	struct onlooker *o = container_of(w, struct onlooker, watch);
+
+	assert_true(o->before == o->after && o->before < ARRAY_LEN(o->off));
+	assert_true(is_locked(r->dev));
+	o->region = r;
+	o->off[o->before++] = off;
+}
+
+static void look_after(struct bus_watch *w, struct io_region *r)
+{
+	struct onlooker *o = container_of(w, struct onlooker, watch);
+
+	assert_true(is_locked(r->dev));
+	o->after++;
+}
+
+/* Whoever looks on sees each call of a handler, under the device's lock, and changes nothing. */
+static void somebody_looks_on(void **state)
+{
+	static const struct device_ops own_lock = { .name = "probe", .flags = DEV_SELF_LOCKED };
+	struct onlooker o = { .watch = { look_before, look_after } };
+	struct fixture f;
+	struct probe p, q;
+
+	(void)state;
+	setup(&f, 0x10000);
+	probe_init(&p, "p", 8, 1, 2);
+	probe_init(&q, "q", 8, 4, 4);
+	q.dev.ops = &own_lock;
+	map(&f, &p, 0x100);
+	map(&f, &q, 0x108);
+	assert_int_equal(bus_read_watched(f.bus, &f.hint, 0x102, 4, &o.watch), 0x05040302);
+	assert_int_equal(o.before, 2);
+	assert_int_equal(o.after, 2);
+	assert_int_equal(o.off[1], 4);
+	assert_ptr_equal(o.region, &p.region);
+	bus_write_watched(f.bus, &f.hint, 0x10c, 4, 0x12345678, &o.watch);
+	assert_int_equal(o.before, 3);
+	assert_ptr_equal(o.region, &q.region);
+	assert_int_equal(q.seen[0].val, 0x12345678);
+	/* A narrow read of a wide register is the wide one's call. */
+	assert_int_equal(bus_read_watched(f.bus, &f.hint, 0x10a, 1, &o.watch), 2);
+	assert_int_equal(o.off[3], 0);
+	/* Nobody is no call. */
+	assert_int_equal(bus_read_watched(f.bus, &f.hint, 0x200, 1, &o.watch), 0xff);
+	assert_int_equal(o.before, 4);
+	assert_int_equal(o.after, 4);
+	assert_int_equal(bus_stats(f.bus).unclaimed_reads, 1);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +411,7 @@ int main(void)
 		cmocka_unit_test(top_of_address_space),
 		cmocka_unit_test(readers_race_with_moves),
 		cmocka_unit_test(a_held_up_reader_costs_little),
+		cmocka_unit_test(somebody_looks_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ static const struct snap_desc v1 = { .version = 1,
 /* Version 3: another order, old_mode gone, mode new. */
 static const struct snap_field v3_fields[] = {
 	SNAP(struct chip, mode, 3),
-	{ "old_mode", offsetof(struct chip, old_mode), 1, SNAP_U32, 4, 1, 3 },
+	{ "old_mode", offsetof(struct chip, old_mode), 1, SNAP_U32, 4, 1, 3, 0 },
 	SNAP_ARR(struct chip, fifo, 1),
 	SNAP(struct chip, armed, 1),
 	SNAP(struct chip, deadline, 1),
