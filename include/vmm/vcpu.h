@@ -87,4 +87,32 @@ struct vcpu_stats {
 };
 struct vcpu_stats vcpu_set_stats(const struct vcpu_set *s);
 
+/* --- what a trace says of time and of KVM ----------------------------------------------------- */
+
+/*
+ * One vCPU's time, ns. The first five are counted while it is traced, since the session's start;
+ * those below ever, by the host's kernel: what they were at the start is to be taken off. Any
+ * thread while the set exists.
+ */
+struct vcpu_usage {
+	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC: the first entry (0: none yet), and the last
+				       time it came out or went in */
+	uint64_t away_ns;           /* outside of KVM_RUN, from exits to entries */
+	uint64_t halted_here_ns;    /* of that, in HLT (IRQCHIP_USER) */
+	bool inside;                /* is in KVM_RUN, since last_ns */
+	uint64_t halted_kvm_ns;     /* waiting in KVM's HLT */
+	uint64_t guest_ns;          /* executing the guest, in ticks of the scheduler */
+	uint64_t queued_ns;         /* ready to run, while the host's CPUs did something else */
+};
+void vcpu_usage(struct vcpu_set *s, unsigned cpu, struct vcpu_usage *ret);
+
+/* A counter of KVM's own; those of the VM as a whole have "vm " in front. */
+struct kvm_stat {
+	char name[48];
+	uint64_t value;
+};
+/* All that only grow, summed over vCPUs. The caller frees *ret. -ENOTTY: this KVM has none (Linux
+ * 5.14 and newer do); -ENOMEM. Any thread while the set exists. */
+int vcpu_set_kvm_stats(struct vcpu_set *s, struct kvm_stat **ret, unsigned *ret_cnt) __must_check;
+
 #endif

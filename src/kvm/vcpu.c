@@ -413,6 +413,7 @@ static void *vcpu_main(void *arg)
 	sigset_t kick_only;
 
 	current = v;
+	atomic_store(&v->clock.tid, gettid());
 	trace_thread_is_vcpu(v->index);
 	sigemptyset(&kick_only);
 	sigaddset(&kick_only, SIG_KICK);

@@ -224,6 +224,29 @@ static __attribute__((cold, noinline)) void put_code(struct vcpu_trace *t, struc
 		s->hash = trace_put(&r) ? hash : 0; /* lost: told again soon */
 }
 
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void reset_clock(struct vcpu_clock *c)
+{
+	atomic_store_explicit(&c->first, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->away, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->halted, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->inside, false, memory_order_relaxed);
+}
+
+/* One thread writes: no read-modify-write is needed. */
+static inline void add_time(_Atomic uint64_t *sum, uint64_t ns)
+{
+	atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + ns,
+			      memory_order_relaxed);
+}
+
+static inline void clock_moved(struct vcpu_clock *c, uint64_t now, bool inside)
+{
+	atomic_store_explicit(&c->last, now, memory_order_relaxed);
+	atomic_store_explicit(&c->inside, inside, memory_order_relaxed);
+}
+
 /* --- a trip ----------------------------------------------------------------------------------- */
 
 static struct vcpu_trace *get(struct vcpu *v)
@@ -243,6 +266,7 @@ static struct vcpu_trace *get(struct vcpu *v)
 		t->open = false;
 		t->exits = 0;
 		t->lstar = t->idt = 0;
+		reset_clock(&v->clock);
 		memset(t->seen, 0, sizeof(t->seen));
 	}
 	return t;
@@ -253,8 +277,14 @@ static void close_exit(struct vcpu_trace *t, uint64_t now)
 {
 	struct seen *s = slot_of(t, t->x.exit.rip);
 
+	struct vcpu_clock *c = &t->v->clock;
+
 	t->open = false;
 	t->x.exit.away = ns32(now - t->x.t);
+	add_time(&c->away, now - t->x.t);
+	if (t->x.exit.reason == TRACE_HLT)
+		add_time(&c->halted, t->handler);
+	clock_moved(c, now, false);
 	if (unlikely(s->rip != t->x.exit.rip || !s->hash || ++s->hits > LOOK_AGAIN))
 		put_code(t, s);
 	trace_put(&t->x);
@@ -271,6 +301,9 @@ struct bus_watch *vcpu_trace_entry(struct vcpu *v)
 		close_exit(t, t->entered);
 		t->entered = trace_now();
 	}
+	clock_moved(&v->clock, t->entered, true);
+	if (!atomic_load_explicit(&v->clock.first, memory_order_relaxed))
+		atomic_store_explicit(&v->clock.first, t->entered, memory_order_relaxed);
 	if (t->sync_regs)
 		v->run->kvm_valid_regs |= KVM_SYNC_X86_REGS;
 	return &t->watch;
@@ -388,6 +421,7 @@ void vcpu_trace_exit(struct vcpu *v, int run_errno)
 	t->x = (struct trace_rec){
 		.t = now, .kind = TRACE_EXIT, .dev = TRACE_NO_DEV, .num = ++t->exits
 	};
+	clock_moved(&v->clock, now, false);
 	t->x.exit.guest = ns32(now - t->entered);
 	t->x.exit.rip = rip_of(t);
 	if (run_errno == EINTR || run_errno == EAGAIN)

@@ -55,6 +55,13 @@ struct vm {
 
 /* --- vcpu.c and vcpu_state.c ------------------------------------------------------------------ */
 
+/* Where a traced vCPU's time went; see struct vcpu_usage. Its thread writes. */
+struct vcpu_clock {
+	_Atomic pid_t tid; /* 0: has not begun */
+	_Atomic uint64_t first, last, away, halted;
+	_Atomic bool inside;
+};
+
 struct vcpu {
 	struct vcpu_set *set;
 	unsigned index;
@@ -69,6 +76,7 @@ struct vcpu {
 	struct epoch_slot *epoch;
 	struct vcpu_stats stats;
 	struct vcpu_trace *trace; /* vcpu_trace.c; NULL: was never traced */
+	struct vcpu_clock clock;
 
 	/* Any thread's: what the next pass of the run loop must look at. */
 	_Atomic bool intr; /* the 8259 asserts INTR */
