@@ -68,15 +68,26 @@ struct trace_machine {
 
 struct trace_writer;
 
-/* Creates (or truncates) @path; "-" is standard output. Writes the header and @m, which is not
- * kept. */
+/*
+ * Creates (or truncates) @path; "-" is standard output, unless that is a terminal. Writes the
+ * header and @m, of which nothing is kept. SIGPIPE is to be ignored.
+ */
 int trace_writer_open(const char *path, const struct trace_machine *m, struct trace_writer **ret,
 		      struct error **errp) __must_check;
-/* A thread's records, in its order; a thread is named by the first chunk that has records of it. */
+/*
+ * Records of a thread, in its order; @cnt may be 0, to say what was lost. They wait for more of the
+ * same thread: for as long as a second of the recording, or trace_writer_flush().
+ *
+ * What cannot be written (ENOSPC, EIO, EPIPE) is an error once. From then on all of these succeed
+ * and do nothing: the file is good up to there.
+ */
 int trace_writer_put(struct trace_writer *w, unsigned thread, const struct trace_thread *t,
 		     const struct trace_rec *r, unsigned cnt, struct error **errp) __must_check;
-/* The end: losses by thread, times by vCPU, statistics, and the symbols of the addresses that came
- * up in records (@s: NULL: none; @slide: where the kernel is, less where it was linked). */
+int trace_writer_flush(struct trace_writer *w, struct error **errp) __must_check;
+/*
+ * The end: losses by thread, times by vCPU, statistics, and the symbols of the addresses that came
+ * up in records (@s: NULL: none; @slide: where the kernel is, less where it was linked).
+ */
 int trace_writer_finish(struct trace_writer *w, const struct trace_cpu_time *time, unsigned cpu_cnt,
 			const struct trace_stat *stat, unsigned stat_cnt, const struct symbols *s,
 			uint64_t slide, struct error **errp) __must_check;
@@ -84,12 +95,11 @@ struct trace_writer *trace_writer_free(struct trace_writer *w); /* NULL-safe, re
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* A code record's place in the guest. */
-struct trace_code {
-	uint64_t rip;
-	const struct trace_rec *rec;
-};
-
+/*
+ * A recording in memory, of which it takes about one and a half times the file's size. Names in it
+ * are printable, and what its records refer to is there: devices, regions and fields are in their
+ * arrays, kinds, events and reasons are known ones; records of others are left out.
+ */
 struct trace {
 	struct trace_machine machine;
 	struct trace_thread *thread;
@@ -98,35 +108,43 @@ struct trace {
 	struct trace_stat *stat;
 	unsigned stat_cnt;
 	struct symbols *symbols; /* linked addresses; maybe empty */
-	uint64_t slide;
-	uint64_t rec_cnt, exit_cnt, lost;
-	bool cut; /* the file ends early: @cut_why says where and how */
+	uint64_t slide;          /* 0 if that is not known */
+	bool slide_known;
+	const struct trace_rec *kernel; /* TRACE_KERNEL, in the order of time */
+	size_t kernel_cnt;
+	uint64_t rec_cnt, exit_cnt, lost; /* rec_cnt: all that were read */
+	bool cut;                         /* the file ends early: @cut_why says where and how */
 	char cut_why[96];
-	void *impl;
+	struct trace_index *index;
 };
 
-/* Checks and indexes a file; nothing in it is trusted. -EINVAL not a trace, -EPROTO a version that
- * this program does not know, -ENOMEM. A cut one is no error. */
+/*
+ * Reads, checks and indexes a file ("-": standard input); nothing in it is trusted. -EINVAL not a
+ * trace, -EPROTO a version that this program does not know, -ENOMEM, -errno. A cut one is no error.
+ */
 int trace_load(const char *path, struct trace **ret, struct error **errp) __must_check;
-int trace_load_mem(const void *p, size_t len, struct trace **ret,
-		   struct error **errp) __must_check; /* borrows @p until freed */
-struct trace *trace_free(struct trace *t);            /* NULL-safe, returns NULL */
+/* The same of a file in memory, which is not needed afterwards; @name is for messages. */
+int trace_load_mem(const void *p, size_t len, const char *name, struct trace **ret,
+		   struct error **errp) __must_check;
+struct trace *trace_free(struct trace *t); /* NULL-safe, returns NULL */
 
 /* One step of the story: an exit with all that came of it, or an event outside of any exit. */
 struct trace_item {
 	unsigned thread;
-	const struct trace_rec *rec;     /* of kind TRACE_EXIT or TRACE_EVENT */
+	const struct trace_rec *rec;     /* of kind TRACE_EXIT or TRACE_EVENT (or TRACE_FIELD) */
 	const struct trace_rec *effects; /* for an exit: TRACE_EVENT and TRACE_FIELD records */
 	unsigned effect_cnt;
 	const struct trace_rec *code; /* for an exit: its TRACE_CODE, or NULL */
 };
 
+/* In the order of time, all threads merged: the i-th of trace_item_cnt(). */
+uint64_t trace_item_cnt(const struct trace *t);
+void trace_item(const struct trace *t, uint64_t i, struct trace_item *ret);
+
 struct trace_cursor { /* zeroed: at the beginning */
-	uint64_t pos[4];
-	void *impl;
+	uint64_t next;
 };
-/* In the order of time, all threads merged. False: no more. */
+/* One after the other; false: no more. */
 bool trace_next(const struct trace *t, struct trace_cursor *c, struct trace_item *ret);
-void trace_cursor_free(struct trace_cursor *c);
 
 #endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_trace.c: a file that claims to be a recording. Its checksums are put right first, as a
+ * hostile one's would be.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "lens/trace_format.h"
+
+static void put_right(uint8_t *p, size_t len)
+{
+	struct trace_file_header *h = (struct trace_file_header *)p;
+	size_t at = sizeof(*h);
+
+	if (len < sizeof(*h))
+		return;
+	put_le32(p + offsetof(struct trace_file_header, crc),
+		 crc32c(0, p, offsetof(struct trace_file_header, crc)));
+	while (len - at >= sizeof(struct trace_chunk)) {
+		struct trace_chunk c;
+
+		memcpy(&c, p + at, sizeof(c));
+		if (le32_get(c.len) > len - at - sizeof(c))
+			break;
+		c.crc = le32_make(trace_chunk_crc(&c, p + at + sizeof(c), le32_get(c.len)));
+		memcpy(p + at, &c, sizeof(c));
+		at += sizeof(c) + le32_get(c.len);
+	}
+}
+
+/* What is promised of a trace that was loaded. */
+static void check(const struct trace *t)
+{
+	const struct trace_machine *m = &t->machine;
+	struct trace_cursor c = { 0 };
+	struct trace_item it;
+	uint64_t last = 0, exits = 0;
+
+	must(m->version && m->cmdline && t->symbols);
+	while (trace_next(t, &c, &it)) {
+		must(it.rec->t >= last && it.thread < t->thread_cnt);
+		last = it.rec->t;
+		exits += it.rec->kind == TRACE_EXIT;
+		must(it.rec->dev == TRACE_NO_DEV || it.rec->dev < m->device_cnt);
+		if (it.rec->kind == TRACE_EXIT && it.rec->dev != TRACE_NO_DEV)
+			must(it.rec->exit.region < m->device[it.rec->dev].region_cnt);
+		for (unsigned i = 0; i < it.effect_cnt; i++)
+			must(it.effects[i].kind == TRACE_EVENT ||
+			     it.effects[i].kind == TRACE_FIELD);
+	}
+	must(exits == t->exit_cnt);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	uint8_t *copy = malloc(len + 1);
+	struct trace *t;
+
+	memcpy(copy, data, len);
+	put_right(copy, len);
+	if (trace_load_mem(copy, len, "fuzz", &t, NULL) == 0) {
+		check(t);
+		trace_free(t);
+	}
+	free(copy);
+	return 0;
+}
