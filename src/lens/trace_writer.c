@@ -84,11 +84,12 @@ static int put_chunk(struct trace_writer *w, const char *type, const void *p, si
 	return write_out(w, buf, sizeof(c) + len, errp);
 }
 
+/* Takes @j. */
 static int put_json(struct trace_writer *w, const char *type, json_t *j, struct error **errp)
 {
-	_cleanup_(json_freep) json_t *mine = j;
 	_cleanup_free_ char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
+	json_decref(j);
 	if (text)
 		return put_chunk(w, type, text, strlen(text), errp);
 	w->failed = true;
