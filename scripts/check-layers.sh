@@ -57,6 +57,7 @@ owns 'machine verdict' machine verdict
 owns 'lens cli' symbols
 owns 'lens machine cli' lens trace_file
 owns 'kvm lens machine' debug
+owns 'lens machine' inspect # its half that needs a machine's parts, and its half that does not
 owns machine hints
 owns 'verdict cli' test
 owns cli cli options

@@ -60,6 +60,21 @@ unsigned lens_disassemble(const uint8_t *p, size_t len, uint64_t rip, unsigned b
 void lens_line(const struct lens *l, const struct trace_item *it, const struct trace_thread *th,
 	       struct str *ret);
 
+/* --- why (src/lens/why.c) --------------------------------------------------------------------- */
+
+/* What decides which rule it was, besides the record. */
+struct lens_why {
+	bool amd;            /* the host's CPU has SVM; else VMX */
+	const char *irqchip; /* "split", "kernel", "user" */
+};
+/*
+ * Two sentences: the rule that took this exit out of the guest and out of KVM; the sections of
+ * Intel's and AMD's manuals; what KVM does about its like by itself. Always something.
+ */
+void lens_why(const struct lens_why *how, const struct trace_rec *x, struct str *ret);
+/* The rule's name, "I/O port", for tests: NULL for a record that is no exit. */
+const char *lens_why_rule(const struct lens_why *how, const struct trace_rec *x);
+
 /* --- filters ---------------------------------------------------------------------------------- */
 
 /*

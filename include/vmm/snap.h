@@ -65,6 +65,11 @@ struct snap_desc {
 	  SNAP_TYPE(SNAP_MEMBER(S, m)[0]), sizeof(SNAP_MEMBER(S, m)[0]), (v), UINT16_MAX, 0 }
 /* clang-format on */
 
+/* For those who look at state: the value of element @i of field @f of @s. */
+uint64_t snap_value(const struct snap_field *f, const void *s, uint32_t i);
+/* Is the field one of the version that runs, and not only of older files? */
+bool snap_field_is_current(const struct snap_desc *d, const struct snap_field *f);
+
 struct snap_writer;
 struct snap_reader;
 

@@ -75,6 +75,14 @@ void vcpu_set_kick_stop(struct vcpu_set *s);
 /* INTR and NMI pins of the boot CPU, for an 8259 in this process. */
 struct cpu_intr vcpu_set_intr(struct vcpu_set *s);
 
+/* The level of that INTR pin. Any thread. */
+bool vcpu_set_intr_level(const struct vcpu_set *s);
+
+/* The local APIC's registers, each of the 64 at its offset / 16 (Intel SDM 3A, table 10-1). Of a
+ * stopped vCPU, whose APIC is in KVM: -ENODEV if it has none; -errno. */
+#define LAPIC_REGS 64u
+int vcpu_get_lapic(struct vcpu_set *s, unsigned cpu, uint32_t ret[LAPIC_REGS]);
+
 /* Registers and the bytes at RIP of a stopped vCPU, as text, one '\n'-ended line each; the caller
  * frees. */
 char *vcpu_dump(struct vcpu_set *s, unsigned cpu);

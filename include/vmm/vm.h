@@ -45,6 +45,19 @@ int vm_set_memory(struct vm *vm, struct guest_mem *gm, struct error **errp) __mu
  */
 int vm_create_irqchip(struct vm *vm, enum irqchip_mode mode, struct error **errp) __must_check;
 
+/* What KVM's own controllers hold, for who looks at a stopped machine. */
+struct vm_pic {
+	uint8_t irr, imr, isr, elcr, base, lowest;
+};
+struct vm_ioapic {
+	uint8_t id;
+	uint32_t irr;
+	uint64_t redtbl[24]; /* as the chip's registers have them (Intel 290566) */
+};
+/* IRQCHIP_KERNEL: @slave: the second one. 0, -errno. */
+int vm_get_pic(struct vm *vm, bool slave, struct vm_pic *ret);
+int vm_get_ioapic(struct vm *vm, struct vm_ioapic *ret);
+
 /* IRQCHIP_KERNEL: the wire of global system interrupt @gsi (0..23). Owned by the vm. */
 struct irq_line *vm_gsi_line(struct vm *vm, unsigned gsi);
 

@@ -33,6 +33,11 @@ static bool in_version(const struct snap_field *f, unsigned version)
 	return f->since <= version && version < f->gone;
 }
 
+bool snap_field_is_current(const struct snap_desc *d, const struct snap_field *f)
+{
+	return in_version(f, d->version);
+}
+
 /* --- names -------------------------------------------------------------------------------- */
 
 /* Names go into messages and are compared as bytes: no blanks, no controls, not empty. */
@@ -117,8 +122,7 @@ int snap_writer_finish(struct snap_writer *w, uint8_t **ret, size_t *ret_len, st
 	return 0;
 }
 
-/* The value of element @i of field @f of @s. */
-static uint64_t element(const struct snap_field *f, const void *s, uint32_t i)
+uint64_t snap_value(const struct snap_field *f, const void *s, uint32_t i)
 {
 	const uint8_t *p = (const uint8_t *)s + f->off + (size_t)i * f->size;
 	uint64_t v = 0;
@@ -151,7 +155,7 @@ static void add_field(struct snap_writer *w, const struct snap_field *f, const v
 		return;
 	}
 	for (uint32_t i = 0; i < f->count; i++)
-		add_le(w, element(f, s, i), f->size);
+		add_le(w, snap_value(f, s, i), f->size);
 }
 
 static bool writer_has(const struct snap_writer *w, const char *id)

@@ -104,6 +104,35 @@ int vm_create_irqchip(struct vm *vm, enum irqchip_mode mode, struct error **errp
 	}
 }
 
+/* --- looking ---------------------------------------------------------------------------------- */
+
+int vm_get_pic(struct vm *vm, bool slave, struct vm_pic *ret)
+{
+	struct kvm_irqchip chip = { .chip_id = slave ? KVM_IRQCHIP_PIC_SLAVE
+						     : KVM_IRQCHIP_PIC_MASTER };
+	int r = kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip);
+
+	*ret = (struct vm_pic){ .irr = chip.chip.pic.irr,
+				.imr = chip.chip.pic.imr,
+				.isr = chip.chip.pic.isr,
+				.elcr = chip.chip.pic.elcr,
+				.base = chip.chip.pic.irq_base,
+				.lowest = (chip.chip.pic.priority_add + 7) & 7 };
+	return r < 0 ? r : 0;
+}
+
+int vm_get_ioapic(struct vm *vm, struct vm_ioapic *ret)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	int r = kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip);
+
+	*ret = (struct vm_ioapic){ .id = (uint8_t)chip.chip.ioapic.id,
+				   .irr = chip.chip.ioapic.irr };
+	for (unsigned i = 0; i < ARRAY_LEN(ret->redtbl); i++)
+		ret->redtbl[i] = chip.chip.ioapic.redirtbl[i].bits;
+	return r < 0 ? r : 0;
+}
+
 /* --- reset ------------------------------------------------------------------------------------ */
 
 static int reset_pic(struct vm *vm, unsigned id)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kvm/vm_internal.h"
+#include "vmm/endian.h"
 #include "vmm/error.h"
 #include "vmm/str.h"
 
@@ -362,4 +363,20 @@ char *vcpu_dump(struct vcpu_set *s, unsigned cpu)
 	dump_segment(&b, "ds", &sr.ds);
 	dump_code(&b, v, (sr.cs.l ? 0 : sr.cs.base) + r.rip);
 	return str_take(&b);
+}
+
+bool vcpu_set_intr_level(const struct vcpu_set *s)
+{
+	return atomic_load(&s->vcpu[0].intr);
+}
+
+int vcpu_get_lapic(struct vcpu_set *s, unsigned cpu, uint32_t ret[LAPIC_REGS])
+{
+	struct kvm_lapic_state lapic;
+	int r = s->mode == IRQCHIP_USER ? -ENODEV
+					: kvm_ioctl(s->vcpu[cpu].fd, KVM_GET_LAPIC, &lapic);
+
+	for (unsigned i = 0; r >= 0 && i < LAPIC_REGS; i++)
+		ret[i] = get_le32((const uint8_t *)lapic.regs + (size_t)i * 16);
+	return r < 0 ? r : 0;
 }

@@ -398,6 +398,7 @@ struct machine *machine_destroy(struct machine *m)
 	free(m->crash_report);
 	free(m->disk);
 	free(m->net);
+	free(m->virtio);
 	free(m->apic_ids);
 	free(m->cmdline);
 	free(m);

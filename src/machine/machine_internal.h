@@ -31,6 +31,7 @@ struct mc146818;
 struct pci_bus;
 struct virtio_blk;
 struct virtio_console;
+struct virtio_device;
 struct virtio_net;
 
 /* A serial port's way out: what the guest writes passes the watch, then the host end. */
@@ -71,6 +72,8 @@ struct machine {
 	struct pci_bus *pci;      /* NULL: none */
 	struct irq_fan intx[4];
 	unsigned virtio_mmio_cnt;
+	struct virtio_device **virtio; /* virtio_cnt; all there are, on the list as well */
+	unsigned virtio_cnt;
 	struct i8259 *pic;
 	struct ioapic *ioapic;
 	struct acpi_pm *pm;
@@ -218,7 +221,6 @@ void machine_watch_console(struct serial_port *p, struct machine *m);
 
 /* virtio.c: puts @v on the board over the transport that is configured. Device and transport are
  * the machine's from now on, on error too. */
-struct virtio_device;
 int machine_add_virtio(struct machine *m, struct virtio_device *v,
 		       struct error **errp) __must_check;
 

@@ -116,8 +116,15 @@ static int add_mmio(struct machine *m, struct virtio_device *v, struct error **e
 
 int machine_add_virtio(struct machine *m, struct virtio_device *v, struct error **errp)
 {
+	struct virtio_device **all;
+
 	/* The device first: what is newer is taken apart earlier, and the transport calls it. */
 	machine_add_device(m, &v->dev);
+	all = realloc(m->virtio, (m->virtio_cnt + 1) * sizeof(struct virtio_device *));
+	if (!all)
+		return err_errno(errp, ENOMEM, "adding '%s'", v->dev.id);
+	m->virtio = all;
+	m->virtio[m->virtio_cnt++] = v;
 	if (m->config->board.transport == VIRTIO_TRANSPORT_MMIO)
 		return add_mmio(m, v, errp);
 	return add_pci(m, v, errp);

@@ -78,6 +78,7 @@ static int teardown(void **state)
 		d->ops->destroy(d);
 	}
 	interrupts_destroy(&b->m);
+	free(b->m.virtio);
 	bus_destroy(b->m.mmio);
 	bus_destroy(b->m.pio);
 	epoch_destroy(b->m.epoch);
