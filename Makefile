@@ -107,6 +107,12 @@ FIRMWARE += $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/test
 # Those of them that are written in C.
 FIRMWARE_C := $(patsubst firmware/%.c,$(B)/firmware/%.elf,$(wildcard firmware/tests/c/*.c))
 FIRMWARE += $(FIRMWARE_C)
+# The guests of the course (docs/labs): real mode at 0x7c00, the others at 1 MiB.
+LAB_S   := $(wildcard firmware/labs/[0-9]*.S)
+LAB_C   := $(wildcard firmware/labs/[0-9]*.c)
+LAB_C_ELF := $(LAB_C:%.c=$(B)/%.elf)
+LAB_GUESTS := $(LAB_S:%.S=$(B)/%.elf) $(LAB_S:%.S=$(B)/%.bin) $(LAB_C_ELF)
+FIRMWARE += $(LAB_GUESTS)
 ALLOBJ  := $(OBJS) $(MAINOBJ) $(LIBTEST) \
            $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c tests/lab/inithost.c))
 
@@ -198,20 +204,27 @@ $(B)/obj/src/verdict/self_test.o: CFLAGS_ALL += -Wa,-I$(B)/firmware/endings
 FIRMWARE_BASE := 0x100000
 $(B)/firmware/bios_%.elf: FIRMWARE_BASE := 0
 $(B)/firmware/tests/real_%.elf: FIRMWARE_BASE := 0x7c00
+$(B)/firmware/labs/%.elf: FIRMWARE_BASE := 0x7c00
+$(B)/firmware/labs/05-%.elf $(B)/firmware/labs/10-%.elf: FIRMWARE_BASE := 0x100000
 $(patsubst firmware/%.S,$(B)/firmware/%.elf,$(wildcard firmware/tests/*.S)): firmware/tests/guest.h
+$(LAB_S:%.S=$(B)/%.elf): firmware/labs/lab.h
 $(B)/firmware/%.elf: firmware/%.S
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -m32 -nostdlib -ffreestanding -fno-pie -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments \
 		-Wl,-N,-Ttext=$(FIRMWARE_BASE),-e,_start -I. -Iinclude -o $@ $<
 # i386 code: the instruction emulators of hosts that interpret ring 0 know all of it.
-$(FIRMWARE_C): $(B)/firmware/%.elf: firmware/%.c firmware/tests/c/start.S $(wildcard firmware/tests/c/*.h)
+GUEST_START := firmware/tests/c/start.S
+$(FIRMWARE_C): $(GUEST_START) $(wildcard firmware/tests/c/*.h)
+$(LAB_C_ELF): GUEST_START += firmware/labs/interrupt.S
+$(LAB_C_ELF): $(GUEST_START) firmware/labs/interrupt.S $(wildcard firmware/labs/*.h)
+$(FIRMWARE_C) $(LAB_C_ELF): $(B)/firmware/%.elf: firmware/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -m32 -march=i386 -mgeneral-regs-only -std=gnu11 -nostdlib -ffreestanding -fno-builtin -fno-pie -static \
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(filter-out -Wmissing-prototypes,$(WARN)) \
 		-Wno-main -Os -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments -Wl,-N,-Ttext=0x100000,-e,_start -I. \
-		-o $@ firmware/tests/c/start.S $<
+		-o $@ $(GUEST_START) $<
 $(B)/firmware/%.bin: $(B)/firmware/%.elf
 	$(Q)objcopy -O binary $< $@
 
@@ -256,7 +269,7 @@ fuzz-run: $(FUZZ)
 
 ## ---- Static checks -----------------------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard src/*.c src/*/*.[ch] devices/*/*.[ch] include/*/*.h tests/*/*.[ch] firmware/init/*.[ch] firmware/tests/c/*.[ch]))
+C_FILES := $(sort $(wildcard src/*.c src/*/*.[ch] devices/*/*.[ch] include/*/*.h tests/*/*.[ch] firmware/init/*.[ch] firmware/tests/c/*.[ch] firmware/labs/*.c firmware/labs/virtio.h))
 
 .PHONY: analyze tidy format check-format check-layers
 analyze: ## gcc -fanalyzer over the product (build-analyze)
