@@ -156,6 +156,9 @@ struct vm_config {
 		char *acpi_dir, *dtb;
 		bool dry_run; /* build everything, print it, run nothing */
 	} dump;
+	struct {
+		char *device; /* --lab-device: a program that is a port device; NULL: none */
+	} lab;
 	char *log_file;
 	unsigned log_level; /* 0 errors .. 3 debug */
 	bool stats;         /* --stats: how it ended and what it cost, on stderr */

@@ -68,6 +68,7 @@ void config_free(struct vm_config *c)
 	free(c->debugcon);
 	free(c->dump.acpi_dir);
 	free(c->dump.dtb);
+	free(c->lab.device);
 	free(c->log_file);
 	memset(c, 0, sizeof(*c));
 }

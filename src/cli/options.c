@@ -287,6 +287,9 @@ const struct opt run_options[] = {
 	  .help = "Add the test device that kvm-unit-tests look for (QEMU's pc-testdev); there is "
 		  "no "
 		  "debug console then" },
+	{ "Board", "lab.device", "lab-device", NULL, 0, "PROGRAM", &opt_file, AT(config.lab.device),
+	  .fallback = "none",
+	  .help = "Add a port device that is a program of its own (docs/labs/03-device.md)" },
 
 	{ "Disks", "disks", "disk", NULL, 'd', "PATH[,KEY=VALUE]...", &opt_disks, AT(config.disks),
 	  disk_words,

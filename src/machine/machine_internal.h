@@ -191,6 +191,10 @@ int machine_add_vsock(struct machine *m, const struct vm_config *c,
 int machine_add_shares(struct machine *m, const struct vm_config *c,
 		       struct error **errp) __must_check;
 
+/* lab_device.c: a row of pc.c. */
+int machine_add_lab_device(struct machine *m, const struct vm_config *c,
+			   struct error **errp) __must_check;
+
 /* rng.c: a row of pc.c. */
 int machine_add_rng(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;
 

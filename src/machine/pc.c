@@ -412,6 +412,11 @@ static bool wants_testdev(const struct vm_config *c)
 	return c->board.testdev;
 }
 
+static bool wants_lab_device(const struct vm_config *c)
+{
+	return c->lab.device;
+}
+
 static bool wants_pmem(const struct vm_config *c)
 {
 	return c->virtio.pmem.cnt;
@@ -449,6 +454,7 @@ const struct dev_row pc_devices[] = {
 	{ "POST port", add_postcode, NULL },
 	{ "pvpanic", add_pvpanic, NULL },
 	{ "test device", add_testdev, wants_testdev },
+	{ "lab device", machine_add_lab_device, wants_lab_device },
 	{ "disks", machine_add_disks, wants_disks },
 	{ "networks", machine_add_nets, wants_nets },
 	{ "persistent memory", machine_add_pmem, wants_pmem },
