@@ -14,6 +14,8 @@
 struct postcode {
 	struct device dev;
 	struct io_region region;
+	void (*mark)(void *opaque, uint8_t code, uint16_t dev);
+	void *opaque;
 
 	/* what a snapshot holds */
 	uint8_t last;
@@ -48,6 +50,8 @@ static void post_write(struct io_region *r, uint32_t off, unsigned size, uint64_
 		s->cnt++;
 	else
 		s->head = (s->head + 1) % POSTCODE_RING;
+	if (s->mark)
+		s->mark(s->opaque, code, s->dev.number);
 }
 
 static const struct region_ops post_region_ops = { 1, 1, post_read, post_write };
@@ -100,6 +104,8 @@ int postcode_create(const struct postcode_config *cfg, struct postcode **ret, st
 
 	if (!s)
 		return err_errno(errp, ENOMEM, "creating POST port '%s'", cfg->id);
+	s->mark = cfg->mark;
+	s->opaque = cfg->opaque;
 	s->region = (struct io_region){ .ops = &post_region_ops, .name = "POST code", .len = 1 };
 	device_init(&s->dev, &post_ops, cfg->id, &s->region, 1);
 	device_reset(&s->dev);

@@ -18,6 +18,9 @@ struct postcode;
 
 struct postcode_config {
 	const char *id; /* copied */
+	/* The guest has come to a new code. Lock held; vCPU's thread. NULL: nobody listens. */
+	void (*mark)(void *opaque, uint8_t code, uint16_t dev);
+	void *opaque;
 };
 
 /* Machine-building thread. -ENOMEM. */

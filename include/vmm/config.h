@@ -157,7 +157,8 @@ struct vm_config {
 		bool dry_run; /* build everything, print it, run nothing */
 	} dump;
 	struct {
-		char *device; /* --lab-device: a program that is a port device; NULL: none */
+		char *device;   /* --lab-device: a program that is a port device; NULL: none */
+		bool dirty_log; /* --dirty-log */
 	} lab;
 	char *log_file;
 	unsigned log_level; /* 0 errors .. 3 debug */

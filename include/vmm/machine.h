@@ -30,6 +30,9 @@ void machine_leave(struct machine *m);
 /* Tears down in reverse order, accepts half-built machines and NULL, returns NULL. */
 struct machine *machine_destroy(struct machine *m);
 
+/* Writes the table of --dirty-log, if that was given. */
+void machine_print_dirty_log(const struct machine *m, FILE *f);
+
 /* Writes what the run cost (time, exits by kind, memory) in a few lines. */
 void machine_print_stats(const struct machine *m, FILE *f);
 

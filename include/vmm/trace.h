@@ -125,7 +125,8 @@ _Static_assert(sizeof(struct trace_rec) == 64, "the file format's");
 	X(IO_BEGIN, "request begun", "id", "op", "offset", "len")                                  \
 	X(IO_END, "request done", "id", "status")                                                  \
 	X(TIMER, "timer fired", "timer")                                                           \
-	X(MARK, "mark", "value")
+	X(MARK, "mark", "value")                                                                   \
+	X(DIRTY, "pages written", "addr", "pages")
 
 enum trace_event {
 #define X(id, ...) TRACE_E_##id,

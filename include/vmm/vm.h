@@ -36,6 +36,17 @@ unsigned vm_max_vcpu_ids(const struct vm *vm); /* APIC ids are below this: KVM_C
  */
 bool vm_has_ext_dest_id(const struct vm *vm);
 
+/* KVM is to log which pages the guest writes. Before vm_set_memory(). */
+void vm_want_dirty_log(struct vm *vm);
+/*
+ * Tells @fn of every run of pages of 4 KiB, by address, that the guest has written since the last
+ * call (or the start), and begins anew. Any thread, one at a time. 0 or -errno; what was told by
+ * then stands. What this process writes is not in it.
+ */
+typedef void vm_dirty_fn(void *opaque, gpa_t first, uint64_t pages);
+int vm_take_dirty_log(struct vm *vm, const struct guest_mem *gm, vm_dirty_fn *fn,
+		      void *opaque) __must_check;
+
 /* Makes every region of @gm a memory slot. Once. */
 int vm_set_memory(struct vm *vm, struct guest_mem *gm, struct error **errp) __must_check;
 

@@ -345,6 +345,10 @@ const struct opt run_options[] = {
 	  .help = "Write the device tree to FILE" },
 	{ "Looking inside", "dump.dry-run", "dry-run", NULL, 0, NULL, &opt_switch,
 	  AT(config.dump.dry_run), .help = "Build the whole machine, say what it is, run nothing" },
+	{ "Looking inside", "lab.dirty-log", "dirty-log", NULL, 0, NULL, &opt_switch,
+	  AT(config.lab.dirty_log),
+	  .help = "Say which pages the guest writes between one new code at port 0x80 and the "
+		  "next" },
 	{ "Looking inside", "log.stats", "stats", NULL, 0, NULL, &opt_switch, AT(config.stats),
 	  .help = "Say what the run cost when it has ended" },
 

@@ -117,6 +117,7 @@ static int run_machine(const struct run_args *a, struct error **errp)
 		fprintf(stderr, "trapeze: %s\n", words);
 	}
 	print_crash(a, m);
+	machine_print_dirty_log(m, stderr);
 	if (a->config.stats)
 		machine_print_stats(m, stderr);
 	return verdict_exit_status(&v);

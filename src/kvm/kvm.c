@@ -191,7 +191,9 @@ int vm_set_memory(struct vm *vm, struct guest_mem *gm, struct error **errp)
 	for (unsigned i = 0; i < cnt; i++) {
 		struct kvm_userspace_memory_region slot = {
 			.slot = r[i].slot,
-			.flags = r[i].readonly ? KVM_MEM_READONLY : 0,
+			.flags = r[i].readonly   ? KVM_MEM_READONLY
+				 : vm->dirty_log ? KVM_MEM_LOG_DIRTY_PAGES
+						 : 0,
 			.guest_phys_addr = r[i].base,
 			.memory_size = r[i].len,
 			.userspace_addr = (uintptr_t)r[i].hva,

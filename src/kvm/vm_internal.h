@@ -35,6 +35,7 @@ struct vm {
 	int vcpu0_fd;
 	size_t run_size; /* of struct kvm_run's mapping */
 	enum irqchip_mode mode;
+	bool dirty_log; /* dirty.c */
 
 	/* irqchip.c */
 	bool ids32; /* KVM_CAP_X2APIC_API is on */

@@ -191,6 +191,8 @@ static int build(struct machine *m, struct error **errp)
 	if (r >= 0)
 		r = machine_place_memory(m, &cpuid, errp);
 	if (r >= 0)
+		r = machine_init_dirty_log(m, errp);
+	if (r >= 0)
 		r = vm_set_memory(m->vm, m->gm, errp);
 	if (r >= 0)
 		r = create_cpus(m, &cpuid, errp);
@@ -396,6 +398,7 @@ struct machine *machine_destroy(struct machine *m)
 	mutex_destroy(&m->request_lock);
 	error_free(m->run_error);
 	free(m->crash_report);
+	free(m->dirty);
 	free(m->disk);
 	free(m->net);
 	free(m->virtio);

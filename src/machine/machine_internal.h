@@ -85,6 +85,7 @@ struct machine {
 	struct pmem_file pmem[CONFIG_PMEMS]; /* as configured */
 	gpa_t memory_end;                    /* behind RAM and files above 4 GiB */
 	struct power_sink power;
+	struct dirty_log *dirty; /* NULL: not wanted */
 
 	/* What it boots and how it is described. */
 	struct boot *boot;
@@ -194,6 +195,11 @@ int machine_add_shares(struct machine *m, const struct vm_config *c,
 /* lab_device.c: a row of pc.c. */
 int machine_add_lab_device(struct machine *m, const struct vm_config *c,
 			   struct error **errp) __must_check;
+
+/* dirty_log.c: what --dirty-log wants, before KVM is told of memory; and when the guest has written
+ * @code to the POST port, on its vCPU's thread; @machine is a struct machine. */
+int machine_init_dirty_log(struct machine *m, struct error **errp) __must_check;
+void machine_end_round(void *machine, uint8_t code, uint16_t dev);
 
 /* rng.c: a row of pc.c. */
 int machine_add_rng(struct machine *m, const struct vm_config *c, struct error **errp) __must_check;

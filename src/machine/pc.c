@@ -354,7 +354,8 @@ static bool wants_debugexit(const struct vm_config *c)
 static int add_postcode(struct machine *m, const struct vm_config *c, struct error **errp)
 {
 	struct postcode *p;
-	int r = postcode_create(&(struct postcode_config){ .id = "post0" }, &p, errp);
+	struct postcode_config cfg = { .id = "post0", .mark = machine_end_round, .opaque = m };
+	int r = postcode_create(&cfg, &p, errp);
 
 	(void)c;
 	if (r < 0)
