@@ -48,7 +48,10 @@ struct debug_regs {
 	uint64_t gdt_base, idt_base;
 	uint16_t gdt_limit, idt_limit;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
+	uint64_t kernel_gs_base; /* MSR C0000102H: what SWAPGS exchanges GS's base with */
 	uint8_t st[8][10], xmm[16][16];
+	bool has_ymm;         /* the host's CPU has AVX, and KVM tells of it */
+	uint8_t ymmh[16][16]; /* upper halves of YMM0 to 15 */
 	uint16_t fcw, fsw, fop;
 	uint8_t ftw; /* abridged, as FXSAVE has it */
 	uint64_t fip, fdp;
@@ -56,8 +59,22 @@ struct debug_regs {
 	uint64_t dr[8];
 };
 
+#define DBG_CR0_PE     UINT64_C(0x1)
+#define DBG_CR0_WP     UINT64_C(0x10000)
+#define DBG_CR0_PG     UINT64_C(0x80000000)
+#define DBG_CR4_PSE    UINT64_C(0x10)
+#define DBG_CR4_PAE    UINT64_C(0x20)
+#define DBG_CR4_LA57   UINT64_C(0x1000)
+#define DBG_EFER_LMA   UINT64_C(0x400)
+#define DBG_EFER_NXE   UINT64_C(0x800)
+#define DBG_SEG_L      0x2000u
+#define DBG_SEG_DB     0x4000u
+#define DBG_DEBUG_REGS 4u /* breakpoints the CPU has */
+
 /* 16, 32 or 64: how the code at CS is to be read. */
 unsigned debug_bits(const struct debug_regs *r);
+/* Linear address of the instruction to come: RIP, and CS's base outside of 64-bit mode. */
+uint64_t debug_pc(const struct debug_regs *r);
 
 enum debug_break_kind {
 	DBG_BREAK_CODE, /* before the instruction at @addr (linear) */
@@ -67,8 +84,12 @@ enum debug_break_kind {
 struct debug_break {
 	enum debug_break_kind kind;
 	uint64_t addr;
-	unsigned len;  /* watchpoints: 1, 2, 4, 8, aligned */
-	bool software; /* an INT3 in memory; else one of the four debug registers */
+	unsigned len; /* watchpoints: 1, 2, 4, 8, aligned */
+	/*
+	 * An INT3 in memory; else one of the four debug registers. Where there is no memory at
+	 * @addr yet, or this host's KVM keeps INT3 to itself, a debug register serves for it.
+	 */
+	bool software;
 };
 
 enum debug_stop_why {
@@ -77,19 +98,28 @@ enum debug_stop_why {
 	DBG_STOP_BREAK, /* a breakpoint: @addr */
 	DBG_STOP_WATCH, /* a watchpoint: @addr */
 	DBG_STOP_EXIT,  /* an exit that debug_run.stop_at wanted; rec is it, emulated */
-	DBG_STOP_ENDED, /* the guest has ended, or reset: @text says how; it can't go on */
+	/*
+	 * The guest has ended, @text says how. Registers and memory can be looked at until
+	 * resume(), kill() or detach(), which make machine_run() return; with @over it does so now.
+	 */
+	DBG_STOP_ENDED,
 	DBG_STOP_RESET, /* the guest was reset and stands at its first instruction */
 };
 struct debug_stop {
 	enum debug_stop_why why;
 	unsigned cpu;
 	uint64_t addr;
-	struct trace_rec rec; /* DBG_STOP_EXIT */
-	char text[160];
+	enum debug_break_kind watch; /* DBG_STOP_WATCH: which kind was hit */
+	struct trace_rec rec;        /* DBG_STOP_EXIT */
+	bool over;                   /* DBG_STOP_ENDED */
+	int status;                  /* DBG_STOP_ENDED: this program's exit status */
+	bool crashed;                /* DBG_STOP_ENDED: not of its own will */
+	char text[320];
 };
 
 struct debug_run {
 	int step_cpu; /* this one executes one instruction, the others stand still; -1: all run */
+	bool irqs;    /* the step may be that into an interrupt's handler, if KVM can tell apart */
 	/* Called on vCPU threads after each exit; true: stop there. NULL: never. */
 	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);
 	void *opaque;
@@ -101,27 +131,45 @@ struct debug_target_ops {
 	/* The vCPUs stand still in all of these. 0, -errno. */
 	int (*get_regs)(struct debug_target *t, unsigned cpu, struct debug_regs *ret);
 	int (*set_regs)(struct debug_target *t, unsigned cpu, const struct debug_regs *r);
-	/* Physical memory; RAM only, devices are not touched. Bytes moved, from the start. */
+	/*
+	 * Physical memory; RAM only, devices are not touched. Bytes moved, from the start. What is
+	 * read is what the guest put there: breakpoints in it are not seen, nor written over.
+	 */
 	size_t (*read)(struct debug_target *t, gpa_t gpa, void *to, size_t len);
 	size_t (*write)(struct debug_target *t, gpa_t gpa, const void *from, size_t len);
-	/* -ENOSPC: no debug register is free; -EINVAL; -EFAULT: no memory there. */
-	int (*set_break)(struct debug_target *t, const struct debug_break *b);
-	int (*clear_break)(struct debug_target *t, const struct debug_break *b);
-	/* Lets the guest go; target.stopped comes later, once. */
+	/*
+	 * For all vCPUs. One that is set already is set again without harm. Linear addresses of
+	 * software breakpoints are looked up in the tables of @cpu. -ENOSPC: no debug register is
+	 * free; -EINVAL: not aligned, or of no length there is; -ENOTSUP: this KVM has none. @errp
+	 * says so for people.
+	 */
+	int (*set_break)(struct debug_target *t, unsigned cpu, const struct debug_break *b,
+			 struct error **errp);
+	int (*clear_break)(struct debug_target *t, const struct debug_break *b); /* -ENOENT */
+	/*
+	 * Lets the guest go; target.stopped comes later, once. A vCPU that stands at a breakpoint
+	 * at which its stop was told executes that instruction first. -EBUSY: it runs.
+	 */
 	int (*resume)(struct debug_target *t, const struct debug_run *how);
-	/* Asks for a stop, while it runs. */
+	/* Asks for a stop, while it runs. After detach() it attaches again. */
 	void (*stop)(struct debug_target *t);
+	/* Does the guest stand still for the debugger? */
+	bool (*stands)(struct debug_target *t);
 	/* Ends the run: the guest is killed, machine_run() returns. */
 	void (*kill)(struct debug_target *t);
-	/* Nobody looks any more: breakpoints are gone, the guest runs. */
+	/* Nobody looks any more: breakpoints are gone, the guest runs; resets and ends are not
+	 * told.
+	 */
 	void (*detach)(struct debug_target *t);
-	/* Names and state of devices, for `dev`, `virtq`, `irq`: see machine/inspect.h. */
-	void *machine;
 };
 struct debug_target {
 	const struct debug_target_ops *ops;
-	/* Set by the debugger. Control thread. */
+	/* Names and state of devices, for `dev`, `virtq`, `irq`: see machine/inspect.h. */
+	void *machine;
+	/* Set by the debugger. Control thread. May call resume() and the others of ops. */
 	void (*stopped)(void *opaque, const struct debug_stop *why);
+	/* SIGINT: true if that was meant for the debugger. NULL: it ends the run. */
+	bool (*interrupt)(void *opaque);
 	void *opaque;
 };
 

@@ -8,6 +8,7 @@
 #include "vmm/config.h"
 #include "vmm/verdict.h"
 
+struct debug_target;
 struct error;
 struct machine;
 
@@ -18,6 +19,16 @@ int machine_create(const struct vm_config *c, struct machine **ret,
 /* Runs the guest to its end. Control thread; handles SIGINT, SIGTERM, SIGHUP, SIGQUIT while it
  * runs. */
 int machine_run(struct machine *m, struct verdict *ret, struct error **errp) __must_check;
+
+/*
+ * Makes it one that can be debugged (debug.h). With @stands it waits at its first instruction until
+ * the debugger lets it go; else it runs as if nobody looked, until debug_target_ops.stop(). Between
+ * create and run; -EBUSY: somebody debugs it already. *ret lives as long as @m.
+ */
+int machine_debug(struct machine *m, bool stands, struct debug_target **ret,
+		  struct error **errp) __must_check;
+/* The loop of the control thread, for a debugger's descriptors. */
+struct loop *machine_loop(struct machine *m);
 
 /* Registers and code of the CPU that crashed, for VERDICT_CRASH, or with config.end.registers of
  * the one that ended the run (the first, if none did); NULL otherwise. Owned by @m. */

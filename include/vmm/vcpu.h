@@ -11,6 +11,7 @@
 #include "vmm/bus.h"
 #include "vmm/cpu_entry.h"
 #include "vmm/cpuid.h"
+#include "vmm/debug.h"
 #include "vmm/irq.h"
 #include "vmm/msr.h"
 #include "vmm/vm.h"
@@ -41,6 +42,9 @@ struct vcpu_env {
 	int (*pic_ack)(void *opaque);
 	/* KVM_EXIT_IOAPIC_EOI. */
 	void (*ioapic_eoi)(void *opaque, uint8_t vector);
+	/* A vCPU stands for the debugger: vcpu_debug_hit() has why. The rest is to be stopped. On
+	 * the vCPU's thread. */
+	void (*debug_hit)(void *opaque);
 	/* Where RAM below 4 GiB ends and devices begin, for the MTRRs. A power of two long. */
 	uint64_t uncached_base, uncached_len;
 	enum msr_policy msr_policy; /* for MSRs that KVM does not know */
@@ -86,6 +90,61 @@ int vcpu_get_lapic(struct vcpu_set *s, unsigned cpu, uint32_t ret[LAPIC_REGS]);
 /* Registers and the bytes at RIP of a stopped vCPU, as text, one '\n'-ended line each; the caller
  * frees. */
 char *vcpu_dump(struct vcpu_set *s, unsigned cpu);
+
+/* --- vCPUs that somebody looks at: vcpu_debug.c ----------------------------------------------- */
+
+/* All of these on the control thread, with every vCPU stopped. */
+
+/* What this KVM can do for debuggers, tried with a tiny guest of its own at the first call. */
+struct vcpu_debug_can {
+	bool debug;   /* KVM_SET_GUEST_DEBUG is there */
+	bool int3;    /* INT3 exits */
+	bool watch;   /* debug registers exit on data */
+	bool no_irqs; /* a step that interrupts cannot lead astray */
+};
+struct vcpu_debug_can vcpu_debug_can(struct vcpu_set *s);
+
+/* 0 or -errno. What did not change is not written. */
+int vcpu_debug_get(struct vcpu_set *s, unsigned cpu, struct debug_regs *ret);
+int vcpu_debug_set(struct vcpu_set *s, unsigned cpu, const struct debug_regs *r);
+
+/* How a vCPU is to run when vcpu_set_run() comes. Zeroed: as if nobody looked. */
+struct vcpu_debug_plan {
+	bool hold;                                     /* not at all */
+	bool step;                                     /* one instruction, then a hit */
+	bool irqs;                                     /* which may be an interrupt's first */
+	bool int3;                                     /* INT3 is a hit */
+	const struct debug_break *reg[DBG_DEBUG_REGS]; /* NULL: not in use; borrowed for the call */
+	/* As in struct debug_run. */
+	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);
+	void *opaque;
+};
+int vcpu_debug_plan(struct vcpu_set *s, unsigned cpu, const struct vcpu_debug_plan *p);
+
+/* Why a vCPU stopped by itself. */
+enum vcpu_hit_kind {
+	VCPU_HIT_NONE,
+	VCPU_HIT_STEP, /* its instruction is done */
+	VCPU_HIT_TRAP, /* #DB or #BP that KVM did not give to the guest */
+	VCPU_HIT_EXIT, /* stop_at() said so: rec */
+};
+struct vcpu_hit {
+	enum vcpu_hit_kind kind;
+	/* VCPU_HIT_TRAP */
+	uint8_t vector;
+	bool stepped;         /* DR6.BS */
+	unsigned reg;         /* bits 0 to 3: debug registers that matched */
+	uint64_t pc;          /* linear; #BP: the INT3 itself */
+	struct trace_rec rec; /* VCPU_HIT_EXIT */
+};
+/* Takes it: the next call returns false. */
+bool vcpu_debug_hit(struct vcpu_set *s, unsigned cpu, struct vcpu_hit *ret);
+/* Is there one to be taken? Any thread. */
+bool vcpu_debug_has_hit(const struct vcpu_set *s);
+/* Gives the guest an exception that was not for the debugger: 1 or 3. After vcpu_debug_plan(). */
+int vcpu_debug_inject(struct vcpu_set *s, unsigned cpu, uint8_t vector);
+/* Tells the guest, where its clock is KVM's, that it stood still: no lockup is to be seen in it. */
+void vcpu_debug_was_paused(struct vcpu_set *s);
 
 /* Exits by kind since start, all vCPUs. Racy by design (statistics). */
 struct vcpu_stats {

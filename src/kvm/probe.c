@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "kvm/tiny_vm.h"
 #include "vmm/cpuid.h"
 #include "vmm/error.h"
 #include "vmm/timer.h"
@@ -75,34 +76,8 @@ int probe_cap_value(const struct host_probe *p, const char *id)
 
 /* --- a guest that counts down ----------------------------------------------------------------- */
 
-#define CODE_GPA   0x1000u
-#define GUEST_SIZE 0x2000u
-
 /* Flat 32-bit protected mode, ring 0:  1: out %al, $0x80;  2: dec %ecx; jnz 2b;  jmp 1b */
 static const uint8_t countdown[] = { 0xe6, 0x80, 0x49, 0x75, 0xfd, 0xeb, 0xf9 };
-
-/* Old hosts without unrestricted guest need pages of their own here (api.rst 4.38, 4.40). */
-#define TSS_GPA   0xfffbd000u
-#define IDENT_GPA UINT64_C(0xfffbc000)
-
-struct tiny_vm {
-	int vm, cpu;
-	uint8_t *mem;
-	struct kvm_run *run;
-	size_t run_len;
-};
-
-static void tiny_vm_free(struct tiny_vm *t)
-{
-	if (t->run)
-		munmap(t->run, t->run_len);
-	if (t->mem)
-		munmap(t->mem, GUEST_SIZE);
-	if (t->cpu >= 0)
-		close(t->cpu);
-	if (t->vm >= 0)
-		close(t->vm);
-}
 
 static uint64_t now_ns(void)
 {
@@ -110,66 +85,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
-{
-	return (struct kvm_segment){
-		.limit = UINT32_MAX,
-		.selector = selector,
-		.type = type,
-		.present = 1,
-		.s = 1,
-		.db = 1,
-		.g = 1,
-	};
-}
-
-static bool set_registers(struct tiny_vm *t, uint64_t count)
-{
-	struct kvm_regs regs = { .rip = CODE_GPA, .rcx = count, .rflags = 2 };
-	struct kvm_sregs s;
-
-	if (ioctl(t->cpu, KVM_GET_SREGS, &s) < 0)
-		return false;
-	s.cs = flat_segment(8, 0xb);
-	s.ds = s.es = s.fs = s.gs = s.ss = flat_segment(16, 0x3);
-	s.cr0 |= 1; /* PE */
-	return ioctl(t->cpu, KVM_SET_SREGS, &s) >= 0 && ioctl(t->cpu, KVM_SET_REGS, &regs) >= 0;
-}
-
-/* What a step of making the guest failed with; 0 if it did not. */
-static const char *tiny_vm_build(int kvm, struct tiny_vm *t)
-{
-	struct kvm_userspace_memory_region slot = { .memory_size = GUEST_SIZE };
-	uint64_t ident = IDENT_GPA;
-	int len;
-
-	t->mem = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->mem == MAP_FAILED) {
-		t->mem = NULL;
-		return "no memory for it";
-	}
-	memcpy(t->mem + CODE_GPA, countdown, sizeof(countdown));
-	/* Refused where they are not needed: no loss. */
-	ioctl(t->vm, KVM_SET_IDENTITY_MAP_ADDR, &ident);
-	ioctl(t->vm, KVM_SET_TSS_ADDR, TSS_GPA);
-	slot.userspace_addr = (uint64_t)(uintptr_t)t->mem;
-	if (ioctl(t->vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-		return "KVM_SET_USER_MEMORY_REGION failed";
-	t->cpu = ioctl(t->vm, KVM_CREATE_VCPU, 0);
-	if (t->cpu < 0)
-		return "KVM_CREATE_VCPU failed";
-	len = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (len < (int)sizeof(*t->run))
-		return "KVM_GET_VCPU_MMAP_SIZE failed";
-	t->run_len = (size_t)len;
-	t->run = mmap(NULL, t->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, t->cpu, 0);
-	if (t->run == MAP_FAILED) {
-		t->run = NULL;
-		return "mapping its run page failed";
-	}
-	return NULL;
 }
 
 /* Runs until the next write to port 0x80. */
@@ -198,10 +113,7 @@ static const char *time_loop(struct tiny_vm *t, uint32_t count, uint64_t *ret_ns
 	uint64_t start;
 	const char *why;
 
-	/* The port write is still pending; this completes it and runs nothing (api.rst 4.10, 5). */
-	t->run->immediate_exit = 1;
-	ioctl(t->cpu, KVM_RUN, 0);
-	t->run->immediate_exit = 0;
+	tiny_vm_finish(t); /* the port write is still pending */
 	if (ioctl(t->cpu, KVM_GET_REGS, &regs) < 0)
 		return "KVM_GET_REGS failed";
 	regs.rcx = count;
@@ -246,8 +158,8 @@ static void probe_run(int kvm, int vm, struct host_probe *p)
 	_cleanup_(tiny_vm_free) struct tiny_vm t = { .vm = vm, .cpu = -1 };
 	const char *why;
 
-	why = tiny_vm_build(kvm, &t);
-	if (!why && !set_registers(&t, 1))
+	why = tiny_vm_build(kvm, countdown, sizeof(countdown), &t);
+	if (!why && !tiny_vm_start(&t, 0, 1))
 		why = "its registers could not be set";
 	if (!why)
 		why = measure(&t, &p->insns_per_second);

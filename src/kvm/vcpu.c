@@ -112,6 +112,10 @@ static void inject_intr(struct vcpu *v)
 	struct kvm_interrupt irq;
 	int vector;
 
+	if (v->debug.step && !v->debug.irqs) {
+		run->request_interrupt_window = 0;
+		return;
+	}
 	if (!run->ready_for_interrupt_injection || instruction_pending(v)) {
 		run->request_interrupt_window = 1;
 		return;
@@ -223,17 +227,21 @@ static inline __attribute__((always_inline)) void exit_mmio(struct vcpu *v, stru
 	}
 }
 
-/* HLT without a local APIC in the kernel: sleep until INTR (if IF is set), NMI or stop. Intel SDM
- * 2A, HLT. */
-static void exit_hlt(struct vcpu *v)
+/*
+ * HLT without a local APIC in the kernel: sleep until INTR (if IF is set), NMI or stop, after
+ * which the sleep goes on. Intel SDM 2A, HLT.
+ */
+static void halt(struct vcpu *v)
 {
 	struct vcpu_set *s = v->set;
 
-	v->stats.hlt++;
 	mutex_lock(&s->lock);
-	while (!atomic_load(&s->stop) && !atomic_load(&v->nmi) &&
-	       !(atomic_load(&v->intr) && v->run->if_flag))
-		mutex_wait(&s->lock, &s->cond);
+	v->halted = true;
+	while (v->halted && !atomic_load(&s->stop)) {
+		v->halted = !atomic_load(&v->nmi) && !(atomic_load(&v->intr) && v->run->if_flag);
+		if (v->halted)
+			mutex_wait(&s->lock, &s->cond);
+	}
 	mutex_unlock(&s->lock);
 }
 
@@ -252,8 +260,16 @@ static bool handle_rare_exit(struct vcpu *v)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_HLT:
-		exit_hlt(v);
+		v->stats.hlt++;
+		if (v->debug.step) /* the instruction is done, the sleep is still to come */
+			v->halted = true;
+		else
+			halt(v);
 		return true;
+	case KVM_EXIT_DEBUG:
+		if (vcpu_debug_exit(v))
+			return true;
+		break;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		v->stats.irq_window++;
 		return true;
@@ -282,9 +298,10 @@ static bool handle_rare_exit(struct vcpu *v)
 		end(v, VCPU_SYSTEM_EVENT, run->system_event.type);
 		return false;
 	default:
-		end(v, VCPU_UNKNOWN_EXIT, run->exit_reason);
-		return false;
+		break;
 	}
+	end(v, VCPU_UNKNOWN_EXIT, run->exit_reason);
+	return false;
 }
 
 static inline __attribute__((always_inline)) bool handle_exit(struct vcpu *v, struct bus_watch *w)
@@ -385,17 +402,44 @@ static __attribute__((cold, noinline)) void finish_instruction(struct vcpu *v)
 	}
 }
 
+/* For a debugger, who wants to see each exit, or one instruction. */
+static __attribute__((cold, noinline)) bool run_once_watched(struct vcpu *v)
+{
+	const bool told = v->debug.stop_at || trace_enabled();
+	struct bus_watch *w = told ? vcpu_trace_entry(v) : NULL;
+	const struct trace_rec *x = NULL;
+	int err = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+	bool go_on;
+
+	if (told)
+		vcpu_trace_exit(v, err);
+	go_on = err ? run_failed(v, err) : emulate(v, w);
+	if (told)
+		x = vcpu_trace_emulated(v, go_on);
+	if (!err)
+		vcpu_debug_after(v, x);
+	return go_on;
+}
+
 static void run_guest(struct vcpu *v)
 {
-	while (before_entry(v))
-		if (!(trace_enabled() ? run_once_traced(v) : run_once(v)))
-			return;
+	if (v->halted)
+		halt(v);
+	if (unlikely(v->watched)) { /* which changes only while it stands */
+		while (before_entry(v))
+			if (!run_once_watched(v))
+				return;
+	} else {
+		while (before_entry(v))
+			if (!(trace_enabled() ? run_once_traced(v) : run_once(v)))
+				return;
+	}
 	finish_instruction(v);
 }
 
 static bool may_run(const struct vcpu *v)
 {
-	return !atomic_load(&v->set->stop) && !v->ended;
+	return !atomic_load(&v->set->stop) && !v->ended && !v->debug.hold;
 }
 
 static uint64_t process_cpu_ns(void)
@@ -514,6 +558,7 @@ int vcpu_set_reset(struct vcpu_set *s, const struct cpu_entry *entry, struct err
 			return err_wrap(errp, "resetting CPU %u", i);
 		atomic_store(&v->intr, false);
 		atomic_store(&v->nmi, false);
+		v->halted = false;
 		mutex_lock(&s->lock);
 		v->ended = false;
 		mutex_unlock(&s->lock);

@@ -63,6 +63,17 @@ struct vcpu_clock {
 	_Atomic bool inside;
 };
 
+/* How a vCPU runs for a debugger, and what came of it. Written by the control thread while the vCPU
+ * stands, and by the vCPU's while it runs. */
+struct vcpu_debug {
+	bool hold, step, irqs;
+	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);
+	void *opaque;
+	struct kvm_guest_debug kvm; /* as KVM has it */
+	_Atomic bool has_hit;
+	struct vcpu_hit hit;
+};
+
 struct vcpu {
 	struct vcpu_set *set;
 	unsigned index;
@@ -85,7 +96,10 @@ struct vcpu {
 
 	_Atomic bool running; /* in run_guest(); written under set->lock */
 	bool ended;           /* under set->lock: waits for a reset */
-	bool used;            /* has been reset before, so holds more than KVM's initial state */
+	bool halted;          /* HLT in this process (IRQCHIP_USER) was left for a stop */
+	bool watched;         /* .debug wants to see each exit */
+	struct vcpu_debug debug;
+	bool used; /* has been reset before, so holds more than KVM's initial state */
 };
 
 /* Which unknown MSRs the log has told of. */
@@ -110,6 +124,8 @@ struct vcpu_set {
 	struct msr_reports unknown_msrs;
 	struct msr_reset msrs;    /* what to reset them to; .cpuid points to cpuid */
 	struct cpuid_table cpuid; /* the guest's, before it is patched per CPU */
+	bool debug_known;         /* debug_can has been found out */
+	struct vcpu_debug_can debug_can;
 	struct vcpu vcpu[];
 };
 
@@ -142,6 +158,13 @@ int vm_cap(const struct vm *vm, unsigned cap);
 int msr_exit_enable(struct vm *vm, enum msr_policy policy, struct error **errp) __must_check;
 /* Answers KVM_EXIT_X86_RDMSR or _WRMSR in @run. The vCPU's thread. */
 void msr_exit(struct kvm_run *run, enum msr_policy policy, struct msr_reports *seen);
+
+/* vcpu_debug.c: KVM_EXIT_DEBUG, false if nobody asked for it; and every exit of a vCPU that is
+ * watched, when it has been emulated, with its record if one was asked for. The vCPU's thread. */
+bool vcpu_debug_exit(struct vcpu *v);
+void vcpu_debug_after(struct vcpu *v, const struct trace_rec *x);
+/* debug_probe.c */
+struct vcpu_debug_can vcpu_debug_probe(struct vm *vm);
 
 /* --- msi.c ------------------------------------------------------------------------------------ */
 

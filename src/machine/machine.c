@@ -8,6 +8,7 @@
 #include "core/process.h"
 #include "core/thread.h"
 #include "machine/layout.h"
+#include "machine/machine_debug.h"
 #include "machine/machine_internal.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
@@ -126,6 +127,11 @@ static void on_cpu_ended(void *opaque, unsigned cpu, enum vcpu_end why, uint64_t
 				.kind = REQ_CPU_ENDED, .cpu = cpu, .why = why, .detail = detail });
 }
 
+static void on_debug_hit(void *opaque)
+{
+	machine_debug_hit(opaque);
+}
+
 static int create_cpus(struct machine *m, const struct cpuid_table *cpuid, struct error **errp)
 {
 	struct vcpu_env env = {
@@ -136,6 +142,7 @@ static int create_cpus(struct machine *m, const struct cpuid_table *cpuid, struc
 		.ended = on_cpu_ended,
 		.pic_ack = machine_pic_ack,
 		.ioapic_eoi = machine_ioapic_eoi,
+		.debug_hit = on_debug_hit,
 		.uncached_base = LAYOUT_RAM_LOW_MAX,
 		.uncached_len = LAYOUT_RAM_HIGH - LAYOUT_RAM_LOW_MAX,
 		.msr_policy = m->config->cpu.msr,
@@ -327,7 +334,7 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp)
 	timer_arm(&m->established, vclock_now(m->established.clock) + ESTABLISHED_NS);
 	if (m->config->end.timeout_ns)
 		timer_arm(&m->timeout, vclock_now(m->timeout.clock) + m->config->end.timeout_ns);
-	vcpu_set_run(m->cpus);
+	machine_go_on(m);
 	r = vcpu_set_start(m->cpus, errp);
 	if (r < 0) {
 		stop_devices(m);
@@ -344,6 +351,11 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp)
 	}
 	*ret = m->verdict;
 	return 0;
+}
+
+struct loop *machine_loop(struct machine *m)
+{
+	return m->main_loop;
 }
 
 const char *machine_crash_report(const struct machine *m)
@@ -399,6 +411,7 @@ struct machine *machine_destroy(struct machine *m)
 	error_free(m->run_error);
 	free(m->crash_report);
 	free(m->dirty);
+	free(m->debug);
 	free(m->disk);
 	free(m->net);
 	free(m->virtio);

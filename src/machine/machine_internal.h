@@ -24,6 +24,7 @@
 #include "vmm/vm.h"
 
 struct acpi_pm;
+struct machine_debug;
 struct i8259;
 struct ioapic;
 struct iothread;
@@ -96,6 +97,8 @@ struct machine {
 	unsigned address_bits; /* of guest-physical addresses */
 	uint32_t tsc_khz;
 	struct acpi_tables acpi;
+
+	struct machine_debug *debug; /* NULL: it cannot be debugged */
 
 	/* The run. */
 	struct mutex request_lock;
@@ -236,6 +239,11 @@ int machine_add_virtio(struct machine *m, struct virtio_device *v,
 
 /* requests.c: anything that ends or restarts the run. Any thread. */
 void machine_request(struct machine *m, const struct request *r);
+bool machine_has_request(struct machine *m);
+/* The vCPUs run again, unless a request waits or a debugger wants them to stand. Main loop. */
+void machine_go_on(struct machine *m);
+/* The run ends with @v. Main loop. */
+void machine_end(struct machine *m, const struct verdict *v);
 int requests_init(struct machine *m, struct error **errp) __must_check;
 void requests_stop(struct machine *m);
 /* The console shows a panic (any thread), and the end of one. */

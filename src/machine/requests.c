@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 
 #include "devices/chip/acpi_pm.h"
+#include "machine/machine_debug.h"
 #include "machine/machine_internal.h"
 #include "vmm/bits.h"
 #include "vmm/error.h"
@@ -47,7 +48,27 @@ static void on_power(struct power_sink *s, enum power_event ev, unsigned value)
 
 /* --- carrying out ----------------------------------------------------------------------------- */
 
-static void end_run(struct machine *m, const struct verdict *v)
+bool machine_has_request(struct machine *m)
+{
+	bool ret;
+
+	mutex_lock(&m->request_lock);
+	ret = m->request.kind != REQ_NONE;
+	mutex_unlock(&m->request_lock);
+	return ret;
+}
+
+/* Who asks stores the request first and posts last, so that one that is there is dealt with next.
+ */
+void machine_go_on(struct machine *m)
+{
+	if (m->debug && machine_debug_holds(m))
+		loop_post(m->main_loop, &m->debug->work);
+	else if (!machine_has_request(m))
+		vcpu_set_run(m->cpus);
+}
+
+void machine_end(struct machine *m, const struct verdict *v)
 {
 	m->verdict = *v;
 	m->over = true;
@@ -66,7 +87,8 @@ static void fail(struct machine *m)
 		error_free(m->run_error);
 		m->run_error = lost;
 	}
-	end_run(m, &(struct verdict){ .kind = VERDICT_VMM_ERROR });
+	machine_debug_failed(m, error_msg(m->run_error));
+	machine_end(m, &(struct verdict){ .kind = VERDICT_VMM_ERROR });
 }
 
 /* The first few resets are told one by one, then each power of two: a guest that resets as fast as
@@ -82,7 +104,8 @@ static void restart(struct machine *m)
 		fail(m);
 		return;
 	}
-	vcpu_set_run(m->cpus);
+	machine_debug_was_reset(m);
+	machine_go_on(m);
 }
 
 static struct request take_request(struct machine *m)
@@ -116,17 +139,18 @@ static void on_request(struct ev_work *w)
 	j = judge(&r, &c);
 	if (j.ruling == RULE_END && j.verdict.kind != VERDICT_POWER_OFF)
 		j.dump_cpu |= m->config->end.registers;
-	if (j.dump_cpu)
+	if (j.dump_cpu && !m->crash_report)
 		m->crash_report = vcpu_dump(m->cpus, r.cpu);
 	switch (j.ruling) {
 	case RULE_GO_ON:
-		vcpu_set_run(m->cpus);
+		machine_go_on(m);
 		break;
 	case RULE_RESTART:
 		restart(m);
 		break;
 	case RULE_END:
-		end_run(m, &j.verdict);
+		if (!machine_debug_ended(m, r.cpu, &j.verdict))
+			machine_end(m, &j.verdict);
 		break;
 	case RULE_CPU_LOST: /* EFAULT: KVM cannot reach a page of guest memory */
 		err_errno(&m->run_error, (int)r.detail, "KVM cannot run CPU %u", r.cpu);
@@ -159,7 +183,11 @@ static void on_signal(struct ev_fd *e, uint32_t revents)
 		machine_look_at_disks(m);
 		return;
 	}
-	if (si.ssi_signo == SIGTERM && !m->term_seen && m->pm && acpi_pm_power_button(m->pm)) {
+	if (si.ssi_signo == SIGINT && machine_debug_interrupt(m))
+		return;
+	/* A guest that stands for a debugger does not hear a button. */
+	if (si.ssi_signo == SIGTERM && !m->term_seen && m->pm &&
+	    !(m->debug && machine_debug_holds(m)) && acpi_pm_power_button(m->pm)) {
 		m->term_seen = true;
 		log_msg(LOG_INFO, "machine", "SIGTERM: pressed the power button");
 		timer_arm(&m->grace, vclock_now(m->grace.clock) + TERM_GRACE_NS);

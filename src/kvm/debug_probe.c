@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * debug_probe.c: what a debugger can have of this host's KVM. Capabilities do not tell: a KVM that
+ * interprets its guest takes every plan and may keep INT3 and data breakpoints to itself.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "kvm/tiny_vm.h"
+#include "kvm/vm_internal.h"
+
+#define WATCHED  0x1800u
+#define OFF_INT3 7u
+
+static const uint8_t code[] = {
+	0xa2,
+	0x00,
+	0x18,
+	0x00,
+	0x00, /* mov %al, WATCHED */
+	0xe6,
+	0x80,              /* out %al, $0x80 */
+	[OFF_INT3] = 0xcc, /* int3 */
+};
+
+/* Does it leave the guest for @vector, and not go on to something else? */
+static bool traps(struct tiny_vm *t, unsigned vector)
+{
+	int r;
+
+	do {
+		r = ioctl(t->cpu, KVM_RUN, 0);
+	} while (r < 0 && errno == EINTR);
+	return r >= 0 && t->run->exit_reason == KVM_EXIT_DEBUG &&
+	       t->run->debug.arch.exception == vector;
+}
+
+static bool try_watch(struct tiny_vm *t)
+{
+	struct kvm_guest_debug g = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+				     .arch.debugreg = { [0] = WATCHED, [7] = 0x10702 } };
+	bool ret = tiny_vm_start(t, 0, 0) && ioctl(t->cpu, KVM_SET_GUEST_DEBUG, &g) >= 0 &&
+		   traps(t, 1);
+
+	tiny_vm_finish(t);
+	return ret;
+}
+
+static bool try_int3(struct tiny_vm *t)
+{
+	struct kvm_guest_debug g = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP };
+
+	return tiny_vm_start(t, OFF_INT3, 0) && ioctl(t->cpu, KVM_SET_GUEST_DEBUG, &g) >= 0 &&
+	       traps(t, 3);
+}
+
+struct vcpu_debug_can vcpu_debug_probe(struct vm *vm)
+{
+	_cleanup_(tiny_vm_free) struct tiny_vm t = { .vm = -1, .cpu = -1 };
+	struct vcpu_debug_can can = { .debug = vm_cap(vm, KVM_CAP_SET_GUEST_DEBUG) != 0 };
+	int modes = vm_cap(vm, KVM_CAP_SET_GUEST_DEBUG2);
+
+	can.no_irqs = modes > 0 && modes & KVM_GUESTDBG_BLOCKIRQ;
+	if (!can.debug)
+		return can;
+	t.vm = kvm_ioctl_val(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (t.vm < 0 || tiny_vm_build(vm->kvm_fd, code, sizeof(code), &t))
+		return can;
+	can.watch = try_watch(&t);
+	can.int3 = try_int3(&t);
+	return can;
+}

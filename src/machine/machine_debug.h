@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* machine_debug.h: a machine that somebody debugs (debug.c). All of it the control thread's. */
+#ifndef MACHINE_DEBUG_H
+#define MACHINE_DEBUG_H
+
+#include "vmm/debug.h"
+#include "vmm/loop.h"
+#include "vmm/vcpu.h"
+#include "vmm/verdict.h"
+
+struct machine;
+
+#define SPOTS_MAX 1024u
+
+/* A breakpoint that is set, and by what means. */
+struct spot {
+	struct debug_break b;
+	bool in_memory; /* an INT3 at gpa, in place of byte */
+	uint8_t byte;
+	gpa_t gpa;
+	unsigned reg; /* else: which debug register; DBG_DEBUG_REGS: none */
+};
+
+struct machine_debug_cpu {
+	bool pending; /* stop has yet to be told */
+	struct debug_stop stop;
+	uint8_t inject; /* an exception the guest is to get when it goes on */
+	bool told;      /* its last stop was told, at pc: what is there is not hit again */
+	uint64_t pc;
+};
+
+struct machine_debug {
+	struct debug_target target;
+	struct machine *m;
+	struct ev_work work;
+	bool attached; /* somebody looks */
+	bool stands;   /* and the guest waits for him */
+	bool asked;    /* a stop was asked for, and has not been told */
+	bool clocks_stand;
+	bool ended; /* the guest has, with verdict */
+	struct verdict verdict;
+	struct debug_run how;
+	unsigned over_cpu; /* steps over a breakpoint, alone; UINT_MAX: none */
+	bool lifted;       /* and the INT3 there is out */
+	unsigned last_cpu; /* whose stop was told last */
+	unsigned spot_cnt;
+	struct spot spot[SPOTS_MAX];
+	unsigned cpu_cnt;
+	struct machine_debug_cpu cpu[];
+};
+
+/* A vCPU has hit something: all stop, and the debugger is told. Any thread. */
+void machine_debug_hit(struct machine *m);
+/* Is the guest to stand, whoever else would have it go on? */
+bool machine_debug_holds(const struct machine *m);
+/* The machine is at power-on again. */
+void machine_debug_was_reset(struct machine *m);
+/*
+ * The guest has ended, @cpu may be why. True: the run waits until the debugger has seen enough, and
+ * ends by machine_end(). False: it ends now, with what is in *v then.
+ */
+bool machine_debug_ended(struct machine *m, unsigned cpu, struct verdict *v);
+/* The run ends with an error. */
+void machine_debug_failed(struct machine *m, const char *text);
+/* SIGINT: was it for the debugger? */
+bool machine_debug_interrupt(struct machine *m);
+
+#endif
