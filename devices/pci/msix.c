@@ -177,7 +177,11 @@ int pci_func_add_msix(struct pci_func *f, unsigned bar, unsigned vectors, struct
 	m->vectors = (uint16_t)vectors;
 	m->bar = (uint8_t)bar;
 	m->region = (struct io_region){
-		.ops = &msix_ops, .dev = f->dev, .name = "MSI-X table", .len = 4 * KIB
+		.ops = &msix_ops,
+		.dev = f->dev,
+		.name = "MSI-X table",
+		.len = 4 * KIB,
+		.index = f->dev->region_cnt, /* behind the device's own */
 	};
 	while (m->region.len < pba_offset(m) + align_up(vectors, 64) / 8)
 		m->region.len *= 2;

@@ -11,19 +11,34 @@
 
 struct error;
 
+struct lens_seen;
+
 /* What lines are made with. All of it borrowed. */
 struct lens {
 	const struct trace_machine *machine;
 	const struct symbols *symbols; /* NULL: none */
 	uint64_t slide;                /* guest address less linked address */
 	bool slide_known;
+	struct lens_seen *seen; /* NULL: registers behind an index are called by their window */
 };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* "COM1 THR", "PIT channel 0", "virtio-blk0 queue_notify", "PCI 00:03.0 BAR4 msix table": what the
- * guest accessed in @x, from the data sheet's or the specification's names; always something. */
+/*
+ * What a register is can depend on what the guest wrote before: the index in port 0x70, DLAB, the
+ * ICWs of an 8259. That is remembered here: lens_see() is told of each exit, in the order of time
+ * and after it was named. NULL: no memory, which lens_see() takes as well.
+ */
+struct lens_seen *lens_seen_new(const struct trace_machine *m);
+struct lens_seen *lens_seen_free(struct lens_seen *s); /* NULL-safe, returns NULL */
+void lens_see(const struct lens *l, const struct trace_rec *x);
+
+/* "COM1 THR", "PIT channel 0", "disk0 queue_notify 0", "PCI 00:03.0 (disk0) BAR1": what the guest
+ * accessed in @x, from the data sheet's or the specification's names; always something. */
 void lens_register_name(const struct lens *l, const struct trace_rec *x, struct str *ret);
+
+/* "THRE|TEMT", "'L'": what the value of @x means in that register. Empty: just that number. */
+void lens_value(const struct lens *l, const struct trace_rec *x, struct str *ret);
 
 /* "LSR.THRE 0 -> 1", "irq 4 raised": what an event or changed field means. Empty: nothing to say.
  */

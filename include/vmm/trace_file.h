@@ -32,10 +32,11 @@ struct trace_field {
 #define TRACE_DEVICES_MAX 1024
 #define TRACE_REGIONS_MAX 16
 
-/* Index in the array of these is trace_rec.dev. */
+/* The index in the array of these is trace_rec.dev. */
 struct trace_device {
 	char id[24];   /* "serial0" */
 	char type[24]; /* device_ops.name: "ns16550" */
+	int pci;       /* a PCI function's slot << 3 | function; -1: it is none */
 	struct trace_region *region;
 	unsigned region_cnt;
 	struct trace_field *field; /* the snapshot table's, in its order */

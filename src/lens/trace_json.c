@@ -64,9 +64,10 @@ json_t *trace_machine_to_json(const struct trace_machine *m)
 	for (unsigned i = 0; i < m->device_cnt; i++) {
 		const struct trace_device *d = &m->device[i];
 
-		json_array_append_new(devices, json_pack("{so, so, so, so}", "id", text(d->id),
-							 "type", text(d->type), "regions",
-							 regions(d), "fields", fields(d)));
+		json_array_append_new(devices, json_pack("{so, so, so*, so, so}", "id", text(d->id),
+							 "type", text(d->type), "pci",
+							 d->pci < 0 ? NULL : json_integer(d->pci),
+							 "regions", regions(d), "fields", fields(d)));
 	}
 	if (json_array_size(devices) != m->device_cnt) {
 		json_decref(devices);
@@ -190,6 +191,7 @@ static int get_device(const json_t *j, struct trace_device *d, struct error **er
 
 	copy_name(d->id, sizeof(d->id), json_object_get(j, "id"));
 	copy_name(d->type, sizeof(d->type), json_object_get(j, "type"));
+	d->pci = json_object_get(j, "pci") ? (int)(get_number(j, "pci") & 0xff) : -1;
 	r = get_regions(json_object_get(j, "regions"), d, errp);
 	return r < 0 ? r : get_fields(json_object_get(j, "fields"), d, errp);
 }

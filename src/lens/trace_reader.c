@@ -19,6 +19,8 @@
 /* The JSON of a chunk takes some twenty times its length while it is read. */
 #define JSON_CHUNK_MAX (4u << 20)
 
+#define BUF_START (64 * KIB)
+
 struct source {
 	const char *name;
 	int fd;           /* or, -1: */
@@ -72,13 +74,12 @@ static ssize_t take_payload(struct reader *r, size_t len)
 		ssize_t n;
 
 		if (r->room == done) {
-			size_t room = r->room ? 2 * r->room : 64 * KIB;
-			uint8_t *more = realloc(r->buf, room);
+			uint8_t *more = realloc(r->buf, 2 * r->room);
 
 			if (!more)
 				return -ENOMEM;
 			r->buf = more;
-			r->room = room;
+			r->room *= 2;
 		}
 		n = take_bytes(r->from, r->buf + done, min_u64(len, r->room) - done);
 		if (n < 0)
@@ -331,7 +332,7 @@ static int read_chunk(struct reader *r, struct error **errp)
 		return read_error(r, n, errp);
 	if ((size_t)n < len)
 		return cut(r, "it ends in the middle of a chunk");
-	if (trace_chunk_crc(&c, r->buf ? r->buf : (const uint8_t *)"", len) != le32_get(c.crc))
+	if (trace_chunk_crc(&c, r->buf, len) != le32_get(c.crc))
 		return cut(r, "a chunk's checksum is wrong");
 	ret = use_chunk(r, &c, len, &why);
 	if (ret == -ENOMEM)
@@ -396,8 +397,10 @@ static bool complete(struct trace *t)
 
 static int load(struct source *from, struct trace **ret, struct error **errp)
 {
-	struct reader r = { .from = from, .t = trace_new() };
-	int n = r.t ? read_header(&r, errp) : no_memory(errp);
+	struct reader r = {
+		.from = from, .t = trace_new(), .buf = malloc(BUF_START), .room = BUF_START
+	};
+	int n = r.t && r.buf ? read_header(&r, errp) : no_memory(errp);
 
 	if (n == 0)
 		while ((n = read_chunk(&r, errp)) > 0)

@@ -14,8 +14,9 @@
 static struct trace_region serial_regions[] = { { "ns16550", false, 0x3f8, 8 } };
 static struct trace_field serial_fields[] = {
 	{ "ier", 1, false, 1 }, { "lcr", 1, false, 1 }, { "lsr", 1, false, 1 },
-	{ "rx", 1, false, 16 }, { "cti", 1, true, 1 },
+	{ "rx", 1, false, 16 }, { "cti", 1, true, 1 },  { "rx_head", 1, false, 1 },
 };
+static struct trace_region com2_regions[] = { { "ns16550", false, 0x2f8, 8 } };
 static struct trace_region pit_regions[] = {
 	{ "i8254 counters", false, 0x40, 4 },
 	{ "i8254 port 61", false, 0x61, 1 },
@@ -26,36 +27,72 @@ static struct trace_region pic_regions[] = {
 	{ "i8259 slave", false, 0xa0, 2 },
 	{ "i8259 elcr", false, 0x4d0, 2 },
 };
-static struct trace_field pic_fields[] = { { "master.p.imr", 1, false, 1 } };
+static struct trace_field pic_fields[] = { { "master.imr", 1, false, 1 } };
+static struct trace_region ioapic_regions[] = { { "ioapic", true, 0xfec00000, 0x1000 } };
+static struct trace_region rtc_regions[] = { { "mc146818", false, 0x70, 2 } };
+static struct trace_region kbd_regions[] = {
+	{ "i8042 data", false, 0x60, 1 },
+	{ "i8042 command", false, 0x64, 1 },
+};
+static struct trace_region pm_regions[] = {
+	{ "PM1a event", false, 0x600, 4 },
+	{ "PM1a control", false, 0x604, 2 },
+	{ "PM timer", false, 0x608, 4 },
+	{ "reset control", false, 0xcf9, 1 },
+};
+static struct trace_region debugcon_regions[] = { { "debug console", false, 0xe9, 1 } };
 static struct trace_region pci_regions[] = {
 	{ "PCI CONFIG_ADDRESS", false, 0xcf8, 4 },
 	{ "PCI CONFIG_DATA", false, 0xcfc, 4 },
 	{ "PCI ECAM", true, 0xc0000000, 1 << 20 },
 };
 static struct trace_region disk_regions[] = {
-	{ "virtio registers", true, 0xd0000000, 0x1000 },
-	{ "virtio notifications", true, 0xd0001000, 0x1000 },
-	{ "MSI-X table", true, 0xd0002000, 0x1000 },
+	{ "virtio registers", true, 0xd0000000, 0x4000 },
+	{ "virtio notifications", false, 0x1000, 0x40 },
+	{ "MSI-X table", true, 0xd0004000, 0x1000 },
 };
+static struct trace_field disk_fields[] = { { "func.cfg", 1, false, 256 } };
+static struct trace_region net_regions[] = {
+	{ "virtio registers", true, 0xfe000000, 0x100 },
+	{ "virtio configuration", true, 0xfe000100, 0xf00 },
+};
+static struct trace_region student_regions[] = { { "the dice", false, 0x700, 4 } };
+static struct trace_field student_fields[] = { { "face", 1, false, 1 } };
 
 #define DEVICE(id_, type_, prefix)                                                                 \
 	{                                                                                          \
-		.id = id_, .type = type_, .region = prefix##_regions,                              \
+		.id = id_, .type = type_, .pci = -1, .region = prefix##_regions,                   \
 		.region_cnt = ARRAY_LEN(prefix##_regions)                                          \
 	}
 #define DEVICE_STATE(id_, type_, prefix)                                                           \
 	{                                                                                          \
-		.id = id_, .type = type_, .region = prefix##_regions,                              \
+		.id = id_, .type = type_, .pci = -1, .region = prefix##_regions,                   \
 		.region_cnt = ARRAY_LEN(prefix##_regions), .field = prefix##_fields,               \
 		.field_cnt = ARRAY_LEN(prefix##_fields)                                            \
 	}
 
 static struct trace_device devices[KIT_DEVICES] = {
 	[KIT_SERIAL] = DEVICE_STATE("serial0", "ns16550", serial),
+	[KIT_COM2] = DEVICE("serial1", "ns16550", com2),
 	[KIT_PIT] = DEVICE_STATE("pit0", "i8254", pit),
 	[KIT_PIC] = DEVICE_STATE("pic0", "i8259", pic),
+	[KIT_IOAPIC] = DEVICE("ioapic0", "ioapic", ioapic),
+	[KIT_RTC] = DEVICE("rtc0", "mc146818", rtc),
+	[KIT_KBD] = DEVICE("kbc0", "i8042", kbd),
+	[KIT_PM] = DEVICE("pm0", "acpi_pm", pm),
+	[KIT_DEBUGCON] = DEVICE("debugcon0", "debugcon", debugcon),
 	[KIT_PCI] = DEVICE("pci0", "pci-host", pci),
-	[KIT_DISK] = DEVICE("disk0", "virtio-pci", disk),
+	[KIT_BLK] = { .id = "disk0", .type = "virtio-blk", .pci = -1 },
+	[KIT_DISK] = { .id = "disk0-pci",
+		       .type = "virtio-pci",
+		       .pci = 3 << 3,
+		       .region = disk_regions,
+		       .region_cnt = ARRAY_LEN(disk_regions),
+		       .field = disk_fields,
+		       .field_cnt = ARRAY_LEN(disk_fields) },
+	[KIT_NIC] = { .id = "net0", .type = "virtio-net", .pci = -1 },
+	[KIT_NET] = DEVICE("net0-mmio", "virtio-mmio", net),
+	[KIT_STUDENT] = DEVICE_STATE("dice0", "dice", student),
 };
 
 const struct trace_machine kit_machine = {

@@ -5,13 +5,23 @@
 
 #include "vmm/trace_file.h"
 
-/* Two CPUs, "serial0" (index KIT_SERIAL), "pit" and so on: as a real machine has them. */
+/* Two CPUs, and devices as a real machine has them. */
 enum {
 	KIT_SERIAL,
+	KIT_COM2,
 	KIT_PIT,
 	KIT_PIC,
+	KIT_IOAPIC,
+	KIT_RTC,
+	KIT_KBD,
+	KIT_PM,
+	KIT_DEBUGCON,
 	KIT_PCI,
-	KIT_DISK,
+	KIT_BLK,
+	KIT_DISK, /* its PCI function */
+	KIT_NIC,
+	KIT_NET,     /* its registers, virtio-mmio */
+	KIT_STUDENT, /* of a type that nobody knows */
 	KIT_DEVICES,
 };
 extern const struct trace_machine kit_machine;

@@ -56,6 +56,7 @@ static void machine_comes_back(void **state)
 
 		assert_string_equal(a->id, b->id);
 		assert_string_equal(a->type, b->type);
+		assert_int_equal(a->pci, b->pci);
 		assert_int_equal(a->region_cnt, b->region_cnt);
 		for (unsigned k = 0; k < a->region_cnt; k++) {
 			assert_string_equal(a->region[k].name, b->region[k].name);
