@@ -199,6 +199,14 @@ $(ENDINGS): $(B)/firmware/endings/%.elf: firmware/endings/%.S firmware/endings/e
 $(B)/obj/src/verdict/self_test.o: $(ENDINGS)
 $(B)/obj/src/verdict/self_test.o: CFLAGS_ALL += -Wa,-I$(B)/firmware/endings
 
+# The page that a recording is shown on (src/lens/page.c).
+$(B)/lens/page.html: $(wildcard src/lens/page/*) scripts/page.sh
+	$(call say,PAGE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/page.sh src/lens/page >$@.tmp && mv $@.tmp $@
+$(B)/obj/src/lens/page.o: $(B)/lens/page.html
+$(B)/obj/src/lens/page.o: CFLAGS_ALL += -Wa,-I$(B)/lens
+
 # Code that runs inside the guest. X.S is linked at FIRMWARE_BASE (X.elf, 32 bit so that multiboot
 # loaders take it) and also laid out flat (X.bin).
 FIRMWARE_BASE := 0x100000

@@ -89,6 +89,13 @@ struct lens_why {
 void lens_why(const struct lens_why *how, const struct trace_rec *x, struct str *ret);
 /* The rule's name, "I/O port", for tests: NULL for a record that is no exit. */
 const char *lens_why_rule(const struct lens_why *how, const struct trace_rec *x);
+/* The same in parts, all of them static; of @how the processor is not looked at. False: no exit. */
+struct lens_reason {
+	const char *cpu, *kvm; /* a sentence each */
+	const char *sdm, *apm; /* sections */
+	const char *kept;      /* what KVM does by itself; NULL: nothing like it */
+};
+bool lens_reason(const struct lens_why *how, const struct trace_rec *x, struct lens_reason *ret);
 
 /* --- filters ---------------------------------------------------------------------------------- */
 

@@ -178,6 +178,8 @@ uint64_t summary_wall(const struct lens_summary *s, const struct lens *l,
 {
 	uint64_t wall = 0, begin;
 
+	if (s->part_wall)
+		return s->part_wall;
 	for (unsigned i = 0; time && i < cpu_cnt; i++)
 		wall += time[i].wall_ns;
 	if (wall || !s->totals.exits)

@@ -39,6 +39,9 @@ void summary_totals(const struct lens_summary *s, struct summary_totals *ret);
 uint64_t summary_wall(const struct lens_summary *s, const struct lens *l,
 		      const struct trace_cpu_time *time, unsigned cpu_cnt);
 
+/* What a statistic of KVM counts; NULL: not one that says something here. */
+const char *summary_stat_words(const char *name);
+
 /* "940 ns", "1.23 us", "12.4 ms", "3.21 s", "2 h 03 min": at most 10 characters. Returns @buf. */
 #define SPAN_MAX 24
 const char *lens_span(uint64_t ns, char buf[SPAN_MAX]);

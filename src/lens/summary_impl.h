@@ -34,6 +34,9 @@ struct lens_summary {
 	uint16_t slot[SUMMARY_SLOTS]; /* row's number + 1; 0: free */
 	struct summary_entry other;
 	struct summary_totals totals;
+	/* Of a part of a recording: how long it was on all vCPUs, and the whole run's exits; or 0.
+	 */
+	uint64_t part_wall, whole_exits;
 	struct summary_device device[TRACE_DEVICES_MAX];
 	struct requests requests;
 };

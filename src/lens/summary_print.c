@@ -274,6 +274,14 @@ static const struct {
 	{ "preemption_reported", "times that the host took the CPU away" },
 };
 
+const char *summary_stat_words(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(stat_words); i++)
+		if (!strcmp(stat_words[i].name, name))
+			return stat_words[i].words;
+	return NULL;
+}
+
 static uint64_t stat_value(const struct trace_stat *stat, unsigned cnt, const char *name)
 {
 	for (unsigned i = 0; i < cnt; i++)
@@ -367,7 +375,7 @@ void lens_summary_print(const struct lens_summary *s, const struct lens *l,
 	}
 	print_times(s, time, cpu_cnt, ret);
 	print_devices(s, l->machine, ret);
-	print_unseen(s->totals.exits, stat, stat_cnt, ret);
+	print_unseen(s->whole_exits ? s->whole_exits : s->totals.exits, stat, stat_cnt, ret);
 	if (lost)
 		str_add(ret, "%" PRIu64 " records were lost: there was no room for them.\n", lost);
 }

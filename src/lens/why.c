@@ -235,3 +235,13 @@ void lens_why(const struct lens_why *how, const struct trace_rec *x, struct str 
 	if (r->kept)
 		add_wrapped("  KVM alone: ", r->kept, ret);
 }
+
+bool lens_reason(const struct lens_why *how, const struct trace_rec *x, struct lens_reason *ret)
+{
+	const struct rule *r = find_rule(how, x);
+
+	if (!r)
+		return false;
+	*ret = (struct lens_reason){ r->cpu, r->kvm, r->sdm, r->apm, r->kept };
+	return true;
+}

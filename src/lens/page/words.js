@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* words.js: numbers and steps in words. */
+function span(ns) {
+	const abs = Math.abs(ns);
+	if (abs < 1000) return Math.round(ns) + ' ns';
+	for (const [unit, name] of [[1e3, 'µs'], [1e6, 'ms'], [1e9, 's']])
+		if (abs < unit * 999.5 || name === 's') {
+			const v = ns / unit;
+			return v.toFixed(abs >= unit * 99.95 ? 0 : abs >= unit * 9.995 ? 1 : 2) + ' ' + name;
+		}
+}
+
+/* A point in time, with as many digits as tell it from one @step away. */
+function stamp(ns, step) {
+	const unit = ns >= 1e9 ? 1e9 : ns >= 1e6 ? 1e6 : ns >= 1e3 ? 1e3 : 1;
+	const name = { 1: 'ns', 1e3: 'µs', 1e6: 'ms', 1e9: 's' }[unit];
+	const digits = Math.max(0, Math.min(9, Math.ceil(Math.log10(unit / (step || 1)) - 1e-9)));
+	return (ns / unit).toFixed(digits) + ' ' + name;
+}
+
+function hex(name, i) {
+	const hi = C[name + '_hi'][i], lo = C[name + '_lo'][i];
+	return '0x' + (hi ? hi.toString(16) + lo.toString(16).padStart(8, '0') : lo.toString(16));
+}
+
+const count = n => n.toLocaleString('en');
+const percent = (part, whole) => !whole ? '–' : part && part / whole < 0.0005 ? '<0.1 %' : (100 * part / whole).toFixed(1) + ' %';
+
+function accesses(i) {
+	const c = C.code[i];
+	return c === 1 || c === 2 || c === 7 || c === 8;
+}
+
+function valueText(i) {
+	const v = wide('value', i), printable = C.size[i] === 1 && v >= 0x20 && v < 0x7f;
+	return hex('value', i) + (printable ? " '" + String.fromCharCode(v) + "'" : '');
+}
+
+const arrow = i => C.flags[i] & X_WRITE || C.code[i] === 8 ? '←' : '→';
+
+function effectsOf(i) {
+	const all = [];
+	for (let e = EFF[i]; e < EFF[i + 1]; e++) all.push(S[C.e_text[e]]);
+	return all;
+}
+
+/* The decoded line, as `trapeze trace show` has it. */
+function lineOf(i) {
+	if (!isExit(i))
+		return `+${stamp(T[i], 1000)} ${threadName(C.thread[i])} ${deviceName(C.dev[i])} ${S[C.name[i]]}`;
+	let s = `#${C.num[i]} +${stamp(T[i], 1000)} ${threadName(C.thread[i])} ${S[C.label[i]]}`;
+	if (accesses(i)) s += ` ${hex('addr', i)} (${S[C.name[i]]}) ${arrow(i)} ${valueText(i)}`;
+	else if (S[C.name[i]] && S[C.name[i]] !== S[C.label[i]]) s += ' ' + S[C.name[i]];
+	if (wide('rip', i)) s += ` rip=${hex('rip', i).slice(2)}`;
+	if (C.sym[i]) s += ` (${S[C.sym[i]]})`;
+	if (C.insn[i]) s += ' ' + S[C.insn[i]];
+	const eff = effectsOf(i);
+	if (eff.length) s += ' | ' + eff.slice(0, 12).join(', ') + (eff.length > 12 ? ', …' : '');
+	return s + ` | handler ${span(C.handler[i])}, away ${span(C.away[i])}`;
+}
