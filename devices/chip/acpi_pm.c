@@ -24,6 +24,7 @@
 #include "vmm/power.h"
 #include "vmm/snap.h"
 #include "vmm/timer.h"
+#include "vmm/trace.h"
 
 /*
  * Table 4.11 (status) and 4.12 (enable). Of the status bits two can ever be set: no firmware
@@ -153,6 +154,7 @@ static void carry_timer(struct ev_timer *t)
 	device_lock(&s->dev);
 	s->timer_armed = false;
 	if (s->running && (s->en & PM1_TMR)) {
+		trace_event(TRACE_E_TIMER, s->dev.number, 0);
 		catch_up(s);
 		update(s);
 	}

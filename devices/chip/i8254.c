@@ -19,6 +19,7 @@
 #include "vmm/bits.h"
 #include "vmm/error.h"
 #include "vmm/snap.h"
+#include "vmm/trace.h"
 
 #define PIT_CONTROL 3u /* offset of the control word register */
 
@@ -126,6 +127,7 @@ static void on_timer(struct ev_timer *t)
 	now = now_tick(pit);
 	pit->armed_ns = PIT_NEVER;
 	if (pit->edge_at <= now) {
+		trace_event(TRACE_E_TIMER, pit->dev.number, 0);
 		deliver(pit, now);
 		schedule(pit, now);
 	} else {

@@ -20,6 +20,7 @@
 #include "vmm/bits.h"
 #include "vmm/error.h"
 #include "vmm/snap.h"
+#include "vmm/trace.h"
 
 #define ICW1_IC4  0x01u
 #define ICW1_SNGL 0x02u
@@ -220,23 +221,47 @@ static int i8259_inta(struct i8259 *pic)
 	return pic_vector(&pic->slave, (unsigned)s);
 }
 
+static void trace_ack(const struct i8259 *pic, unsigned vector)
+{
+	const bool slave = (vector & 0xf8) == (pic->slave.icw2 & 0xf8u);
+
+	trace_event(TRACE_E_IRQ_ACK, pic->dev.number, vector, (vector & 7) + (slave ? 8 : 0));
+}
+
 int i8259_ack(struct i8259 *pic)
 {
 	int vector;
 
 	device_lock(&pic->dev);
 	vector = i8259_inta(pic);
+	if (trace_enabled())
+		trace_ack(pic, (unsigned)vector);
 	i8259_update(pic);
 	device_unlock(&pic->dev);
 	return vector;
 }
 
+/* A request that is masked is none yet. */
+static void trace_request(const struct i8259 *pic, const struct pic *p, unsigned pin, uint8_t was)
+{
+	const uint8_t bit = ir_bit(pin & 7);
+
+	if (pic_irr(p) & bit & ~was & (uint8_t)~p->imr)
+		trace_event(TRACE_E_IRQ_REQUEST, pic->dev.number,
+			    pic_irr(&pic->master) | (unsigned)pic_irr(&pic->slave) << 8, pin);
+}
+
 static void i8259_line_set(struct irq_line *l, bool level)
 {
 	struct i8259 *pic = l->chip;
+	struct pic *p = l->pin < 8 ? &pic->master : &pic->slave;
+	uint8_t was;
 
 	device_lock(&pic->dev);
-	pic_set_pin(l->pin < 8 ? &pic->master : &pic->slave, l->pin & 7, level);
+	was = pic_irr(p);
+	pic_set_pin(p, l->pin & 7, level);
+	if (trace_enabled())
+		trace_request(pic, p, l->pin, was);
 	i8259_update(pic);
 	device_unlock(&pic->dev);
 }
@@ -323,11 +348,22 @@ static void pic_write_ocw3(struct pic *p, uint8_t val)
 	p->poll = val & OCW3_P;
 }
 
+/* What OCW2 took out of service. */
+static void trace_eoi(const struct i8259 *pic, const struct pic *p, unsigned was)
+{
+	const unsigned ended = was & ~(unsigned)p->isr;
+
+	if (ended)
+		trace_event(TRACE_E_IRQ_EOI, pic->dev.number,
+			    (unsigned)pic_vector(p, (unsigned)__builtin_ctz(ended)),
+			    pic->master.isr | (unsigned)pic->slave.isr << 8);
+}
+
 static void i8259_write(struct io_region *r, uint32_t off, unsigned size, uint64_t val)
 {
 	struct i8259 *pic = to_i8259(r->dev);
 	struct pic *p = r->index == I8259_MASTER ? &pic->master : &pic->slave;
-	uint8_t v = (uint8_t)val;
+	const uint8_t v = (uint8_t)val, isr = p->isr;
 
 	(void)size;
 	if (off & 1)
@@ -338,6 +374,8 @@ static void i8259_write(struct io_region *r, uint32_t off, unsigned size, uint64
 		pic_write_ocw3(p, v);
 	else
 		pic_write_ocw2(p, v);
+	if (trace_enabled() && !(off & 1) && !(v & ICW1_INIT))
+		trace_eoi(pic, p, isr);
 	i8259_update(pic);
 }
 

@@ -22,6 +22,7 @@
 #include "vmm/bits.h"
 #include "vmm/error.h"
 #include "vmm/snap.h"
+#include "vmm/trace.h"
 
 #define MMIO_LEN      0x1000u
 #define MMIO_IOREGSEL 0x00u
@@ -156,6 +157,7 @@ static void send(struct ioapic *io, unsigned pin)
 {
 	struct msi_msg m = entry_message(io->redtbl[pin]);
 
+	trace_event(TRACE_E_MSI, io->dev.number, m.addr, m.data);
 	if (io->sink->ops->send(io->sink, &m) > 0 && entry_is_level(io->redtbl[pin]))
 		io->redtbl[pin] |= RTE_REMOTE_IRR;
 }
@@ -213,6 +215,7 @@ static void eoi(struct ioapic *io, uint8_t vector)
 		if (!(e & RTE_REMOTE_IRR) || (e & RTE_VECTOR) != vector)
 			continue;
 		io->redtbl[pin] = e & ~RTE_REMOTE_IRR;
+		trace_event(TRACE_E_IRQ_EOI, io->dev.number, vector, BIT(pin));
 		if (!(io->pins & BIT(pin)) || !entry_is_open(e)) {
 			calm(io, pin);
 		} else if (++io->eois[pin] >= IOAPIC_STORM_EOIS) {

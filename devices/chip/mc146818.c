@@ -28,6 +28,7 @@
 #include "vmm/irq.h"
 #include "vmm/snap.h"
 #include "vmm/timer.h"
+#include "vmm/trace.h"
 
 enum {
 	RTC_SEC = 0,
@@ -338,6 +339,7 @@ static void rtc_timer(struct ev_timer *t)
 	device_lock(&s->dev);
 	s->armed_ns = NEVER;
 	if (s->running) {
+		trace_event(TRACE_E_TIMER, s->dev.number, 0);
 		catch_up(s, vclock_now(s->clock));
 		update(s);
 	}

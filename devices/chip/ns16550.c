@@ -28,6 +28,7 @@
 #include "vmm/irq.h"
 #include "vmm/snap.h"
 #include "vmm/timer.h"
+#include "vmm/trace.h"
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR, REG_CNT };
 
@@ -201,6 +202,7 @@ static void rx_timeout(struct ev_timer *t)
 	device_lock(&s->dev);
 	s->timer_armed = false;
 	if (s->running && s->rx_cnt && fifo_on(s) && vclock_now(s->clock) >= s->rx_deadline) {
+		trace_event(TRACE_E_TIMER, s->dev.number, 0);
 		s->cti = true;
 		update_irq(s);
 	}

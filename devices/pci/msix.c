@@ -20,6 +20,7 @@
 #include "devices/pci/pci_internal.h"
 #include "vmm/endian.h"
 #include "vmm/error.h"
+#include "vmm/trace.h"
 
 #define CAP_LEN          12u
 #define CAP_CONTROL      2u
@@ -75,6 +76,7 @@ static void send_locked(struct pci_func *f, unsigned vector) REQUIRES(f->msix.lo
 	struct msi_sink *sink = pci_bus_msi(f->bus);
 	struct msi_msg msg = message(&f->msix, vector);
 
+	trace_event(TRACE_E_MSI, f->dev->number, msg.addr, msg.data);
 	sink->ops->send(sink, &msg);
 }
 

@@ -30,6 +30,7 @@
 #include "vmm/error.h"
 #include "vmm/log.h"
 #include "vmm/snap.h"
+#include "vmm/trace.h"
 
 /*
  * seg_max leaves room for header, status, and for a few descriptors that cross from one region of
@@ -124,11 +125,18 @@ static void complete(struct request *rq, uint8_t status)
 	give_back(rq);
 }
 
+/* What a request is called in traces, while it is one. */
+static uint64_t trace_id(const struct request *rq)
+{
+	return (uint64_t)rq->queue->index << 16 | rq->chain.id;
+}
+
 /* blk_req.done */
 static void on_done(struct blk_req *io, int err)
 {
 	struct request *rq = container_of(io, struct request, io);
 
+	trace_event(TRACE_E_IO_END, rq->queue->owner->vdev.dev.number, trace_id(rq), (uint64_t)err);
 	if (likely(!err)) {
 		if (io->op == BLK_READ)
 			vq_commit(&rq->chain, io->len);
@@ -307,8 +315,11 @@ static bool begin(struct virtio_blk *b, struct request *rq)
 		return false;
 	}
 	status = parse(b, rq);
-	if (status == TO_SUBMIT)
+	if (status == TO_SUBMIT) {
+		trace_event(TRACE_E_IO_BEGIN, b->vdev.dev.number, trace_id(rq), rq->io.op,
+			    rq->io.off, rq->io.len);
 		return true;
+	}
 	complete(rq, status);
 	return false;
 }

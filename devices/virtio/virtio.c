@@ -14,6 +14,7 @@
 
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/trace.h"
 
 /* What the driver may set; DEVICE_NEEDS_RESET is the device's own. */
 #define STATUS_DRIVERS                                                                             \
@@ -80,6 +81,7 @@ static void on_kick(struct ev_fd *e, uint32_t revents)
 	struct virtio_device *v = q->owner;
 
 	(void)revents;
+	trace_event(TRACE_E_VQ_NOTIFY, v->dev.number, q->index);
 	if (v->active && virtq_enabled(q->vq) &&
 	    !(atomic_load_explicit(&v->status, memory_order_relaxed) & VIRTIO_STATUS_NEEDS_RESET))
 		v->ops->kick(v, q->index);

@@ -11,8 +11,10 @@
 
 #include "devices/virtio/virtq_internal.h"
 #include "virtio/virtio_wire.h"
+#include "vmm/device.h"
 #include "vmm/error.h"
 #include "vmm/log.h"
+#include "vmm/trace.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -172,8 +174,21 @@ int vq_translate_far(struct virtq *vq, gpa_t gpa, uint32_t len, struct iovec *at
 	return n;
 }
 
+static __attribute__((cold, noinline)) enum vq_state pop_traced(struct virtq *vq,
+								struct vq_chain *c)
+{
+	enum vq_state s = vq->packed ? vq_packed_pop(vq, c) : vq_split_pop(vq, c);
+
+	if (s == VQ_OK)
+		trace_event(TRACE_E_VQ_POP, vq->config.dev->number, vq->config.index, c->id,
+			    c->r.left, c->w.left);
+	return s;
+}
+
 enum vq_state vq_pop(struct virtq *vq, struct vq_chain *c)
 {
+	if (trace_enabled())
+		return pop_traced(vq, c);
 	return vq->packed ? vq_packed_pop(vq, c) : vq_split_pop(vq, c);
 }
 
@@ -206,6 +221,7 @@ void vq_complete(struct vq_chain *c)
 
 	if (!give_up(c, vq))
 		return;
+	trace_event(TRACE_E_VQ_PUSH, vq->config.dev->number, vq->config.index, c->id, c->written);
 	if (vq->packed)
 		vq_packed_complete(vq, c);
 	else

@@ -42,8 +42,11 @@ struct irq_fan {
 	struct irq_line in;
 	struct irq_line *out[3];
 	unsigned out_cnt;
+	_Atomic bool level; /* as last driven; for traces */
 };
-void irq_fan_init(struct irq_fan *f, struct irq_line *const *out, unsigned cnt);
+/* @number: what the wire is called in traces, the interrupt's; IRQ_NO_NUMBER: it has no name. */
+#define IRQ_NO_NUMBER UINT32_MAX
+void irq_fan_init(struct irq_fan *f, uint32_t number, struct irq_line *const *out, unsigned cnt);
 
 /* Wired OR for level-triggered lines that several devices share. in[i] are the devices' ends. */
 #define IRQ_OR_MAX 32

@@ -3,6 +3,9 @@
 #include "vmm/irq.h"
 
 #include <assert.h>
+#include <stdatomic.h>
+
+#include "vmm/trace.h"
 
 static void none_set(struct irq_line *l, bool level)
 {
@@ -13,10 +16,21 @@ static void none_set(struct irq_line *l, bool level)
 static const struct irq_ops none_ops = { .set = none_set };
 struct irq_line irq_none = { .ops = &none_ops };
 
+/* Whoever drives the wire does so one at a time, so the level needs no exchange. */
+static void fan_moved(struct irq_fan *f, bool level)
+{
+	if (atomic_load_explicit(&f->level, memory_order_relaxed) == level)
+		return;
+	atomic_store_explicit(&f->level, level, memory_order_relaxed);
+	if (f->in.pin != IRQ_NO_NUMBER)
+		trace_event(TRACE_E_IRQ_LINE, TRACE_NO_DEV, f->in.pin, level);
+}
+
 static void fan_set(struct irq_line *l, bool level)
 {
 	struct irq_fan *f = l->chip;
 
+	fan_moved(f, level);
 	for (unsigned i = 0; i < f->out_cnt; i++)
 		irq_set(f->out[i], level);
 }
@@ -35,10 +49,10 @@ static int fan_trigger_fd(struct irq_line *l)
 
 static const struct irq_ops fan_ops = { .set = fan_set, .trigger_fd = fan_trigger_fd };
 
-void irq_fan_init(struct irq_fan *f, struct irq_line *const *out, unsigned cnt)
+void irq_fan_init(struct irq_fan *f, uint32_t number, struct irq_line *const *out, unsigned cnt)
 {
 	assert(cnt <= ARRAY_LEN(f->out));
-	f->in = (struct irq_line){ .ops = &fan_ops, .chip = f };
+	f->in = (struct irq_line){ .ops = &fan_ops, .chip = f, .pin = number };
 	f->out_cnt = cnt;
 	for (unsigned i = 0; i < cnt; i++)
 		f->out[i] = out[i];

@@ -42,7 +42,7 @@ void machine_wire_isa(struct machine *m)
 			out[cnt++] = i8259_line(m->pic, i);
 		if (m->ioapic)
 			out[cnt++] = ioapic_line(m->ioapic, i == IRQ_PIT ? 2 : i);
-		irq_fan_init(&m->isa[i], out, cnt);
+		irq_fan_init(&m->isa[i], i, out, cnt);
 		m->irq[i] = &m->isa[i].in;
 	}
 }
@@ -51,7 +51,8 @@ void machine_wire_isa(struct machine *m)
 
 struct gsi_wire {
 	struct irq_or or ;
-	unsigned used; /* of or.in */
+	unsigned used;      /* of or.in */
+	struct irq_fan fan; /* from 16 on: an ISA interrupt has one already */
 };
 
 /* The wire itself; NULL: there is none with that number. */
@@ -76,6 +77,10 @@ int machine_gsi_input(struct machine *m, unsigned gsi, struct irq_line **ret, st
 		w = m->gsi[gsi] = calloc(1, sizeof(*w));
 		if (!w)
 			return err_errno(errp, ENOMEM, "wiring interrupt %u", gsi);
+		if (gsi >= ARRAY_LEN(m->irq)) {
+			irq_fan_init(&w->fan, gsi, &line, 1);
+			line = &w->fan.in;
+		}
 		irq_or_init(&w->or, line);
 	}
 	if (w->used == IRQ_OR_MAX)

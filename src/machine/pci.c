@@ -52,7 +52,7 @@ static int wire_line(struct machine *m, unsigned line, struct error **errp)
 	if (r >= 0)
 		r = machine_gsi_input(m, m->board.pci.irq[line], &out[cnt++], errp);
 	if (r >= 0)
-		irq_fan_init(&m->intx[line], out, cnt);
+		irq_fan_init(&m->intx[line], IRQ_NO_NUMBER, out, cnt);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include "tests/lib/fake.h"
 #include "vmm/snap.h"
+#include "vmm/trace.h"
 
 struct cpu_pin {
 	bool level;
@@ -801,6 +802,48 @@ static void lines_from_other_threads(void **state)
 		assert_true(!last[v] || v == 0x24 || v == 0x2c || v == 0x27 || v == 0x2f);
 }
 
+/* What a trace tells of one interrupt, from its request to its end. */
+static void traced(void **state)
+{
+	static const struct {
+		uint32_t event;
+		uint64_t a, b;
+	} story[] = {
+		{ TRACE_E_IRQ_REQUEST, 0x18, 3 }, { TRACE_E_IRQ_ACK, 0x23, 3 },
+		{ TRACE_E_IRQ_EOI, 0x23, 0 },     { TRACE_E_IRQ_REQUEST, 0x0200, 9 },
+		{ TRACE_E_IRQ_ACK, 0x29, 9 },     { TRACE_E_IRQ_EOI, 0x29, 0x04 },
+		{ TRACE_E_IRQ_EOI, 0x22, 0 },
+	};
+	struct trace_rec r[ARRAY_LEN(story) + 1];
+
+	(void)state;
+	init();
+	out(I8259_MASTER, 1, 0x10); /* masked: no request yet */
+	dev->number = 7;
+	assert_int_equal(trace_start(64, NULL), 0);
+	irq(4, true);
+	irq(3, true);
+	irq(3, true); /* says nothing new */
+	assert_int_equal(take(), 0x23);
+	out(I8259_MASTER, 0, 0x20);
+	out(I8259_MASTER, 0, 0x20); /* ends nothing */
+	irq(3, false);
+	irq(4, false);
+	irq(9, true);
+	assert_int_equal(take(), 0x29);
+	out(I8259_SLAVE, 0, 0x20);
+	out(I8259_MASTER, 0, 0x62);
+	assert_int_equal(trace_take(0, r, ARRAY_LEN(r)), ARRAY_LEN(story));
+	for (unsigned i = 0; i < ARRAY_LEN(story); i++) {
+		assert_int_equal(r[i].kind, TRACE_EVENT);
+		assert_int_equal(r[i].dev, 7);
+		assert_int_equal(r[i].num, story[i].event);
+		assert_int_equal(r[i].event.arg[0], story[i].a);
+		assert_int_equal(r[i].event.arg[1], story[i].b);
+	}
+	trace_end();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -832,6 +875,7 @@ int main(void)
 		T(hostile_snapshot),
 		T(register_storm),
 		T(lines_from_other_threads),
+		T(traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

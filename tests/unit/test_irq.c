@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* irq.c: wires that branch and join. */
 #include "tests/lib/fake.h"
+#include "vmm/trace.h"
 
 static void fan_reaches_all(void **state)
 {
@@ -10,7 +11,7 @@ static void fan_reaches_all(void **state)
 	(void)state;
 	fake_irq_init(&a);
 	fake_irq_init(&b);
-	irq_fan_init(&f, (struct irq_line *[]){ &a.line, &b.line }, 2);
+	irq_fan_init(&f, 4, (struct irq_line *[]){ &a.line, &b.line }, 2);
 	irq_set(&f.in, true);
 	assert_true(a.level && b.level);
 	irq_set(&f.in, false);
@@ -44,12 +45,39 @@ static void none_is_harmless(void **state)
 	assert_int_equal(irq_trigger_fd(&irq_none), -1);
 }
 
+/* A wire with a name tells each change of its level, and just those. */
+static void traced(void **state)
+{
+	struct irq_fan named, nameless;
+	struct trace_rec r[3];
+	struct fake_irq out;
+
+	(void)state;
+	fake_irq_init(&out);
+	irq_fan_init(&named, 4, (struct irq_line *[]){ &out.line }, 1);
+	irq_fan_init(&nameless, IRQ_NO_NUMBER, (struct irq_line *[]){ &out.line }, 1);
+	assert_int_equal(trace_start(64, NULL), 0);
+	irq_set(&named.in, true);
+	irq_set(&named.in, true);
+	irq_set(&nameless.in, true);
+	irq_set(&named.in, false);
+	assert_int_equal(trace_take(0, r, ARRAY_LEN(r)), 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(r[i].num, TRACE_E_IRQ_LINE);
+		assert_int_equal(r[i].dev, TRACE_NO_DEV);
+		assert_int_equal(r[i].event.arg[0], 4);
+		assert_int_equal(r[i].event.arg[1], !i);
+	}
+	trace_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fan_reaches_all),
 		cmocka_unit_test(or_needs_all_low),
 		cmocka_unit_test(none_is_harmless),
+		cmocka_unit_test(traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
