@@ -3,7 +3,7 @@
  * Lab 4: from real mode through protected mode to long mode, as every PC starts. In each mode one
  * letter goes to port 0xe9, by instructions that are the same bytes in all three.
  *
- * Intel SDM 3A, 10.9.1 (to protected mode) and 11.8.5 (to long mode); edition of 2023.
+ * Intel SDM 3A, "Switching to Protected Mode" and "Initializing IA-32e Mode"; AMD APM 2, 14.6.
  */
 #include "firmware/labs/lab.h"
 
