@@ -64,10 +64,11 @@ json_t *trace_machine_to_json(const struct trace_machine *m)
 	for (unsigned i = 0; i < m->device_cnt; i++) {
 		const struct trace_device *d = &m->device[i];
 
-		json_array_append_new(devices, json_pack("{so, so, so*, so, so}", "id", text(d->id),
-							 "type", text(d->type), "pci",
-							 d->pci < 0 ? NULL : json_integer(d->pci),
-							 "regions", regions(d), "fields", fields(d)));
+		json_array_append_new(devices,
+				      json_pack("{so, so, so*, so, so}", "id", text(d->id), "type",
+						text(d->type), "pci",
+						d->pci < 0 ? NULL : json_integer(d->pci), "regions",
+						regions(d), "fields", fields(d)));
 	}
 	if (json_array_size(devices) != m->device_cnt) {
 		json_decref(devices);
