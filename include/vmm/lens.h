@@ -59,12 +59,17 @@ struct lens_insn {
 };
 /*
  * The instruction that made the exit @x, from its @code record: at RIP, or just before it where KVM
- * has stepped over it. False: not known.
+ * has stepped over it. Where both would fit, what was the case with others decides, which is
+ * remembered in @l->seen. False: not known, or no instruction made it (the host, an interrupt).
  */
-bool lens_insn(const struct trace_rec *x, const struct trace_rec *code, struct lens_insn *ret);
-/* One instruction at @p; its length, 0 if that is none. @bits: 16, 32, 64. */
+bool lens_insn(const struct lens *l, const struct trace_rec *x, const struct trace_rec *code,
+	       struct lens_insn *ret);
+/* One instruction at @p; its length, 0 if that is none. @bits: 16, 32, 64. Of what is not in
+ * @ret->text because there is no library for it, lens_disassembler_missing() tells why. */
 unsigned lens_disassemble(const uint8_t *p, size_t len, uint64_t rip, unsigned bits,
 			  struct lens_insn *ret);
+/* NULL, or a sentence on why instructions other than IN, OUT and HLT are bytes. */
+const char *lens_disassembler_missing(void);
 
 /* --- lines ------------------------------------------------------------------------------------ */
 

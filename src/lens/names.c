@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* names.c: what the guest accessed, by the table of the device's type. */
-#include "lens/names.h"
+#include "lens/seen.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-struct lens_seen {
-	unsigned cnt;
-	struct seen dev[];
-};
 
 const struct seen seen_nothing;
 

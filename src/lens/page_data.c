@@ -115,7 +115,7 @@ static void add_place(struct collector *k, const struct trace_item *it)
 
 	lens_symbol(&k->v.lens, x->exit.rip, &k->text);
 	put(k, PAGE_sym, number_of_text(k));
-	if (it->code && lens_insn(x, it->code, &insn))
+	if (it->code && lens_insn(&k->v.lens, x, it->code, &insn))
 		str_add(&k->text, "%s", insn.text);
 	put(k, PAGE_insn, number_of_text(k));
 	PUT64(k, rip, x->exit.rip);
