@@ -44,11 +44,37 @@ void lens_value(const struct lens *l, const struct trace_rec *x, struct str *ret
  */
 void lens_effect(const struct lens *l, const struct trace_rec *r, struct str *ret);
 
-/* "serial8250_tx+0x3c", or nothing. */
+/* "serial8250_tx+0x3c", or nothing: no symbols, no such address among them, or it is not known
+ * (yet) where the kernel is. */
 void lens_symbol(const struct lens *l, uint64_t rip, struct str *ret);
 
 /* "HLT", "IO OUT", "MMIO read", "EOI" ... of an exit. */
 const char *lens_kind_name(const struct trace_rec *x);
+
+/* --- where the kernel is (KASLR) -------------------------------------------------------------- */
+
+/* Nothing but Linux moves itself: the symbols of others are where they were linked. */
+bool lens_is_linux(const struct symbols *s);
+
+/* From one TRACE_KERNEL record, how far the kernel with the symbols @s is from where it was linked.
+ * False: it does not tell, or contradicts @s. */
+bool lens_slide(const struct symbols *s, const struct trace_rec *kernel, uint64_t *ret);
+
+/* The same over a recording, in which the guest may start anew. What is found out late holds for
+ * what was before. */
+#define LENS_SLIDES_MAX 64
+struct lens_slides {
+	struct lens_epoch {
+		uint64_t from, slide;
+	} v[LENS_SLIDES_MAX];
+	unsigned cnt;
+};
+/* -ENODATA: the records do not tell; -EINVAL: @s are another kernel's. *ret is usable (empty) then.
+ */
+int lens_slides_find(const struct symbols *s, const struct trace_rec *kernel, size_t cnt,
+		     struct lens_slides *ret, struct error **errp) __must_check;
+/* Sets l->slide and l->slide_known as of @time. */
+void lens_slide_at(const struct lens_slides *t, uint64_t time, struct lens *l);
 
 /* --- instructions ----------------------------------------------------------------------------- */
 
