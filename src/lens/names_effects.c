@@ -93,6 +93,33 @@ static void vq_push(const struct trace_device *d, const uint64_t *arg, struct st
 		arg[1], arg[2]);
 }
 
+/* enum blk_op, which is the file format's as well. */
+static void io_begin(const struct trace_device *d, const uint64_t *arg, struct str *ret)
+{
+	static const char *const op[] = { "read", "write", "flush", "discard", "write of zeros" };
+
+	(void)d;
+	str_add(ret, "request %" PRIu64 ": %s", arg[0], arg[1] < ARRAY_LEN(op) ? op[arg[1]] : "?");
+	if (arg[3])
+		str_add(ret, " of %" PRIu64 " bytes at %#" PRIx64, arg[3], arg[2]);
+	str_add(ret, " begun");
+}
+
+static void io_end(const struct trace_device *d, const uint64_t *arg, struct str *ret)
+{
+	(void)d;
+	str_add(ret, "request %" PRIu64 " %s", arg[0], arg[1] ? "failed: " : "done");
+	if (arg[1])
+		str_add(ret, "%s", arg[1] < 4096 ? strerror((int)arg[1]) : "?");
+}
+
+static void dirty(const struct trace_device *d, const uint64_t *arg, struct str *ret)
+{
+	(void)d;
+	str_add(ret, "%" PRIu64 " page%s written at %#" PRIx64, arg[1], arg[1] == 1 ? "" : "s",
+		arg[0]);
+}
+
 static void timer(const struct trace_device *d, const uint64_t *arg, struct str *ret)
 {
 	(void)d;
@@ -112,6 +139,9 @@ static event_words *const words[TRACE_EVENT_CNT] = {
 	[TRACE_E_VQ_POP] = vq_pop,
 	[TRACE_E_VQ_PUSH] = vq_push,
 	[TRACE_E_TIMER] = timer,
+	[TRACE_E_IO_BEGIN] = io_begin,
+	[TRACE_E_IO_END] = io_end,
+	[TRACE_E_DIRTY] = dirty,
 };
 
 /* An event without words of its own: "request begun: id 7, op 0". */

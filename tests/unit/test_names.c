@@ -234,7 +234,14 @@ static void events(void **state)
 		  { 0, 7, 16, 4097 },
 		  "queue 0: chain 7 taken (16 bytes to read, 4097 to write)" },
 		{ TRACE_E_VQ_PUSH, { 0, 7, 4097 }, "queue 0: chain 7 used, 4097 bytes written" },
+		{ TRACE_E_IO_BEGIN,
+		  { 7, 1, 0x1000, 512 },
+		  "request 7: write of 512 bytes at 0x1000 begun" },
+		{ TRACE_E_IO_BEGIN, { 8, 2 }, "request 8: flush begun" },
+		{ TRACE_E_IO_END, { 7, 0 }, "request 7 done" },
+		{ TRACE_E_IO_END, { 7, 5 }, "request 7 failed: Input/output error" },
 		{ TRACE_E_TIMER, { 0 }, "timer 0 fired" },
+		{ TRACE_E_DIRTY, { 0x3000, 2 }, "2 pages written at 0x3000" },
 		{ TRACE_E_MARK, { 0x1234 }, "mark: value 0x1234" },
 	};
 
