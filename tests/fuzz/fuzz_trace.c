@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lens/trace_format.h"
+#include "vmm/lens.h"
 
 static void put_right(uint8_t *p, size_t len)
 {
@@ -28,6 +29,31 @@ static void put_right(uint8_t *p, size_t len)
 		memcpy(p + at, &c, sizeof(c));
 		at += sizeof(c) + le32_get(c.len);
 	}
+}
+
+/* Whatever they hold, records have names and lines. */
+static void tell(const struct trace *t)
+{
+	struct lens l = { .machine = &t->machine,
+			  .symbols = t->symbols,
+			  .slide = t->slide,
+			  .slide_known = t->slide_known,
+			  .seen = lens_seen_new(&t->machine) };
+	struct trace_cursor c = { 0 };
+	struct lens_slides slides;
+	struct trace_item it;
+
+	(void)!lens_slides_find(t->symbols, t->kernel, t->kernel_cnt, &slides, NULL);
+	while (trace_next(t, &c, &it)) {
+		struct str s = { 0 };
+
+		lens_slide_at(&slides, it.rec->t, &l);
+		lens_line(&l, &it, &t->thread[it.thread], &s);
+		must(s.len && s.len < 16384 && !memchr(s.s, '\n', s.len));
+		lens_see(&l, it.rec);
+		str_free(&s);
+	}
+	lens_seen_free(l.seen);
 }
 
 /* What is promised of a trace that was loaded. */
@@ -62,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	put_right(copy, len);
 	if (trace_load_mem(copy, len, "fuzz", &t, NULL) == 0) {
 		check(t);
+		tell(t);
 		trace_free(t);
 	}
 	free(copy);
