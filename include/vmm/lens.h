@@ -148,10 +148,10 @@ struct lens_filter *lens_filter_free(struct lens_filter *f); /* NULL-safe, retur
 struct lens_summary;
 struct lens_summary *lens_summary_new(void); /* NULL: no memory */
 /*
- * Adds an exit, or an event, which counts for its device; other records are passed over. Names are
- * made when it is printed, so this is cheap. Memory is bounded: where a guest accesses more
- * registers than there are rows, the rarer half of them goes to the row "other", and what is not in
- * a row any more is still in that sum.
+ * Adds an exit, or an event, which counts for its device; other records are passed over. It is
+ * named here, so lens_see() is told of it afterwards, by the caller, once. Memory is bounded: where
+ * a guest accesses more registers than there are rows, the rarer half of them goes to the row
+ * "other", and what is not in a row any more is still in that sum.
  */
 void lens_summary_add(struct lens_summary *s, const struct lens *l, const struct trace_rec *x);
 /* How many registers are printed; 0: all. */

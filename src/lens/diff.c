@@ -79,8 +79,7 @@ static bool load(struct diff *d, const struct trace *t[2], const struct lens_cut
 {
 	for (unsigned s = 0; s < 2; s++) {
 		struct lens_summary *sum = lens_summarize(t[s], c);
-		struct lens l = lens_of(t[s]);
-		bool fine = sum && summary_table(sum, &l, &d->table[s]);
+		bool fine = sum && summary_table(sum, &d->table[s]);
 
 		if (sum)
 			summary_totals(sum, &d->totals[s]);

@@ -158,6 +158,7 @@ int lens_write_page(const struct trace *t, const struct lens_cut *c, FILE *to, s
 
 	if (!d)
 		return err_errno(errp, ENOMEM, "cannot make a page");
+	d->max_steps = LENS_PAGE_STEPS;
 	r = page_data_collect(d, t, c, errp);
 	if (r == 0) {
 		add_facts(&facts, t, c, d);

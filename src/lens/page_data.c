@@ -3,6 +3,7 @@
 #include "lens/page_data.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "lens/summary.h"
 #include "vmm/error.h"
@@ -143,6 +144,8 @@ static void add_exit(struct collector *k, const struct trace_item *it)
 	put(k, PAGE_label, page_strings_number(&k->d->strings, lens_kind_name(x)));
 	lens_register_name(&k->v.lens, x, &k->text);
 	put(k, PAGE_name, number_of_text(k));
+	lens_value(&k->v.lens, x, &k->text);
+	put(k, PAGE_means, number_of_text(k));
 	put(k, PAGE_why, why_text(k, x));
 	add_place(k, it);
 	PUT64(k, addr, x->exit.addr);
@@ -166,9 +169,9 @@ static const char *event_label(const struct trace_rec *r)
 static void add_event(struct collector *k, const struct trace_item *it)
 {
 	static const enum page_column_id none[] = {
-		PAGE_flags,    PAGE_size,     PAGE_sym,     PAGE_insn,  PAGE_rip_lo, PAGE_why,
-		PAGE_rip_hi,   PAGE_addr_lo,  PAGE_addr_hi, PAGE_count, PAGE_guest,  PAGE_handler,
-		PAGE_value_lo, PAGE_value_hi, PAGE_effects, PAGE_away,
+		PAGE_flags,   PAGE_size,     PAGE_sym,      PAGE_insn,    PAGE_rip_lo, PAGE_why,
+		PAGE_means,   PAGE_rip_hi,   PAGE_addr_lo,  PAGE_addr_hi, PAGE_count,  PAGE_guest,
+		PAGE_handler, PAGE_value_lo, PAGE_value_hi, PAGE_effects, PAGE_away,
 	};
 	const struct trace_rec *r = it->rec;
 
@@ -185,11 +188,11 @@ static void add_event(struct collector *k, const struct trace_item *it)
 static int too_large(const struct collector *k, struct error **errp)
 {
 	char at[SPAN_MAX];
-	int r = err_set(
-		errp, E2BIG,
-		"the recording is too large for a page, which shows %u steps (exits, events "
-		"and what came of them): it is full %s after the beginning",
-		LENS_PAGE_STEPS, lens_span(k->last, at));
+	int r = err_set(errp, E2BIG,
+			"the recording is too large for a page, which shows %" PRIu64
+			" steps (exits, events "
+			"and what came of them): it is full %s after the beginning",
+			k->d->max_steps, lens_span(k->last, at));
 
 	err_hint(errp, "show a part: --from 0s --to 1s, or --filter kind=mmio; or look at `trapeze "
 		       "trace summary`, which takes any length");
@@ -202,7 +205,7 @@ static int walk(struct collector *k, struct error **errp)
 	struct trace_item it;
 
 	while (view_next(&k->v, &it)) {
-		if (++d->steps > LENS_PAGE_STEPS)
+		if (++d->steps > d->max_steps)
 			return too_large(k, errp);
 		add_time(k, it.rec->t);
 		put(k, PAGE_thread, it.thread);
@@ -233,6 +236,7 @@ int page_data_collect(struct page_data *d, const struct trace *t, const struct l
 		return err_errno(errp, ENOMEM, "cannot make a page");
 	view_begin(&k.v, t, c);
 	r = walk(&k, errp);
+	view_end(&k.v);
 	fine = !k.text.failed;
 	str_free(&k.text);
 	if (r < 0)

@@ -20,6 +20,7 @@
 	X(num, 4)                                                                                  \
 	X(label, 4)                                                                                \
 	X(name, 4)                                                                                 \
+	X(means, 4)                                                                                \
 	X(sym, 4)                                                                                  \
 	X(insn, 4)                                                                                 \
 	X(why, 4)                                                                                  \
@@ -71,11 +72,11 @@ struct page_data {
 	struct page_column col[PAGE_COLUMN_CNT];
 	struct page_strings strings;
 	struct requests requests;
-	uint64_t steps; /* with effects */
+	uint64_t max_steps, steps; /* with effects */
 	uint64_t exits, events, last /* ns since the first entry */, effects_left_out;
 };
 
-/* @d is zeroed. -E2BIG, -ENOMEM. To be freed also after an error. */
+/* @d is zeroed, but for max_steps. -E2BIG, -ENOMEM. To be freed also after an error. */
 int page_data_collect(struct page_data *d, const struct trace *t, const struct lens_cut *c,
 		      struct error **errp) __must_check;
 void page_data_free(struct page_data *d);

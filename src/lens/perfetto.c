@@ -291,6 +291,7 @@ int lens_write_perfetto(const struct trace *t, const struct lens_cut *c, FILE *t
 			if (it.effects[i].kind == TRACE_EVENT)
 				put_event(p, &it.effects[i], it.thread);
 	}
+	view_end(&p->v);
 	fputs("\n]}\n", to);
 	failed = p->line.failed || p->text.failed;
 	str_free(&p->line);

@@ -1,69 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * summary.c: exits counted by what the guest accessed. Adding one makes no names: rows are found by
- * the numbers in the record, and named when somebody looks.
+ * summary.c: exits counted by what the guest accessed, by name, since which register it was can
+ * depend on what the guest did before.
  */
 #include "lens/summary.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "lens/summary_impl.h"
 
-/* Of an exit, what says which register it was. */
-static struct summary_key key_of(const struct trace_rec *x)
+/*
+ * What the row of @x is called: its register, without what the value means there; where nobody
+ * answers, the address as well.
+ */
+static const char *name_of(struct lens_summary *s, const struct lens *l, const struct trace_rec *x)
 {
-	struct summary_key k = {
-		.reason = x->exit.reason,
-		.flags = x->exit.flags & (TRACE_X_WRITE | TRACE_X_NOBODY | TRACE_X_STRING),
-		.dev = TRACE_NO_DEV,
-	};
+	bool access = x->exit.reason == TRACE_PIO || x->exit.reason == TRACE_MMIO;
+	char *end;
 
-	switch (x->exit.reason) {
-	case TRACE_PIO:
-	case TRACE_MMIO:
-		if (x->dev == TRACE_NO_DEV || x->exit.flags & TRACE_X_NOBODY) {
-			k.where = x->exit.addr;
-		} else {
-			k.dev = x->dev;
-			k.region = x->exit.region;
-			k.where = x->exit.off;
-		}
-		break;
-	case TRACE_OTHER:
-		k.where = x->exit.value;
-		break;
-	case TRACE_RDMSR:
-	case TRACE_WRMSR:
-	case TRACE_EOI:
-		k.where = x->exit.addr;
-		break;
-	}
-	return k;
+	s->name.len = 0;
+	str_add(&s->name, "%s", "");
+	if (access && x->exit.flags & TRACE_X_NOBODY)
+		str_add(&s->name, "%#" PRIx64 " ", x->exit.addr);
+	lens_register_name(l, x, &s->name);
+	if (s->name.failed)
+		return NULL;
+	end = access && !(x->exit.flags & TRACE_X_NOBODY) ? strstr(s->name.s, ": ") : NULL;
+	if (end)
+		*end = '\0';
+	return s->name.s;
 }
 
-static bool same_key(const struct summary_key *a, const struct summary_key *b)
+static uint32_t hash_of(const char *kind, const char *name)
 {
-	return a->where == b->where && a->dev == b->dev && a->region == b->region &&
-	       a->reason == b->reason && a->flags == b->flags;
+	uint32_t h = 0;
+
+	for (; *kind; kind++)
+		h = (h ^ (uint8_t)*kind) * 0x9e3779b1u;
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 0x9e3779b1u;
+	return h ^ h >> 15;
 }
 
-static unsigned hash_key(const struct summary_key *k)
+/* The slot of that row, or the free one where it belongs. There is always a free one. */
+static unsigned slot_of(const struct lens_summary *s, const char *kind, const char *name,
+			uint32_t hash)
 {
-	uint64_t h = k->where * UINT64_C(0x9e3779b97f4a7c15);
+	unsigned i = hash % SUMMARY_SLOTS;
 
-	h ^= ((uint64_t)k->dev << 24 | (uint64_t)k->region << 16 | (uint64_t)k->reason << 8 |
-	      k->flags) *
-	     UINT64_C(0xc2b2ae3d27d4eb4f);
-	return (unsigned)(h >> 40) % SUMMARY_SLOTS;
-}
+	while (s->slot[i]) {
+		const struct summary_entry *e = s->row[s->slot[i] - 1];
 
-/* The slot of @k, or the free one where it belongs. There is always a free one. */
-static unsigned slot_of(const struct lens_summary *s, const struct summary_key *k)
-{
-	unsigned i = hash_key(k);
-
-	while (s->slot[i] && !same_key(&s->row[s->slot[i] - 1]->key, k))
+		if (e->hash == hash && !strcmp(e->kind, kind) && !strcmp(e->name, name))
+			break;
 		i = (i + 1) % SUMMARY_SLOTS;
+	}
 	return i;
 }
 
@@ -84,30 +76,44 @@ static void make_room(struct lens_summary *s)
 
 		histogram_merge(&s->other.away, &e->away);
 		s->other.handler_ns += e->handler_ns;
+		free(e->name);
 		free(e);
 	}
 	memset(s->slot, 0, sizeof(s->slot));
-	for (unsigned i = 0; i < s->row_cnt; i++)
-		s->slot[slot_of(s, &s->row[i]->key)] = (uint16_t)(i + 1);
+	for (unsigned i = 0; i < s->row_cnt; i++) {
+		const struct summary_entry *e = s->row[i];
+
+		s->slot[slot_of(s, e->kind, e->name, e->hash)] = (uint16_t)(i + 1);
+	}
 }
 
-static struct summary_entry *entry_of(struct lens_summary *s, const struct trace_rec *x)
+static struct summary_entry *entry_of(struct lens_summary *s, const struct lens *l,
+				      const struct trace_rec *x)
 {
-	struct summary_key k = key_of(x);
-	unsigned at = slot_of(s, &k);
+	const char *kind = lens_kind_name(x), *name = name_of(s, l, x);
 	struct summary_entry *e;
+	uint32_t hash;
+	unsigned at;
 
+	if (!name)
+		return &s->other;
+	hash = hash_of(kind, name);
+	at = slot_of(s, kind, name, hash);
 	if (s->slot[at])
 		return s->row[s->slot[at] - 1];
 	if (s->row_cnt == SUMMARY_ROWS) {
 		make_room(s);
-		at = slot_of(s, &k);
+		at = slot_of(s, kind, name, hash);
 	}
 	e = calloc(1, sizeof(*e));
-	if (!e)
+	if (e)
+		e->name = strdup(name);
+	if (!e || !e->name) {
+		free(e);
 		return &s->other;
-	e->key = k;
-	e->sample = *x;
+	}
+	e->kind = kind;
+	e->hash = hash;
 	s->row[s->row_cnt++] = e;
 	s->slot[at] = (uint16_t)s->row_cnt;
 	return e;
@@ -118,9 +124,9 @@ static struct summary_device *device_of(struct lens_summary *s, uint16_t dev)
 	return dev < TRACE_DEVICES_MAX ? &s->device[dev] : NULL;
 }
 
-static void add_exit(struct lens_summary *s, const struct trace_rec *x)
+static void add_exit(struct lens_summary *s, const struct lens *l, const struct trace_rec *x)
 {
-	struct summary_entry *e = entry_of(s, x);
+	struct summary_entry *e = entry_of(s, l, x);
 	struct summary_device *d = x->exit.flags & TRACE_X_NOBODY ? NULL : device_of(s, x->dev);
 	struct summary_totals *t = &s->totals;
 
@@ -161,9 +167,8 @@ static void add_event(struct lens_summary *s, const struct trace_rec *r)
 
 void lens_summary_add(struct lens_summary *s, const struct lens *l, const struct trace_rec *x)
 {
-	(void)l;
 	if (x->kind == TRACE_EXIT)
-		add_exit(s, x);
+		add_exit(s, l, x);
 	else if (x->kind == TRACE_EVENT)
 		add_event(s, x);
 }
@@ -210,23 +215,18 @@ struct lens_summary *lens_summary_free(struct lens_summary *s)
 {
 	if (!s)
 		return NULL;
-	for (unsigned i = 0; i < s->row_cnt; i++)
+	for (unsigned i = 0; i < s->row_cnt; i++) {
+		free(s->row[i]->name);
 		free(s->row[i]);
+	}
+	str_free(&s->name);
 	for (unsigned i = 0; i < TRACE_DEVICES_MAX; i++)
 		free(s->device[i].request);
 	free(s);
 	return NULL;
 }
 
-/* --- rows with names -------------------------------------------------------------------------- */
-
-static int by_name(const void *a, const void *b)
-{
-	const struct summary_row *x = a, *y = b;
-	int c = strcmp(x->kind, y->kind);
-
-	return c ? c : strcmp(x->name, y->name);
-}
+/* --- rows for who prints or compares them ----------------------------------------------------- */
 
 static int by_time(const void *a, const void *b)
 {
@@ -236,65 +236,38 @@ static int by_time(const void *a, const void *b)
 		return x->other - y->other;
 	if (x->away.total != y->away.total)
 		return x->away.total < y->away.total ? 1 : -1;
-	return (x->away.cnt < y->away.cnt) - (x->away.cnt > y->away.cnt);
+	if (x->away.cnt != y->away.cnt)
+		return x->away.cnt < y->away.cnt ? 1 : -1;
+	return strcmp(x->name, y->name);
 }
 
-static bool add_row(struct summary_table *t, const struct summary_entry *e, const char *kind,
-		    char *name, bool other)
+static bool add_row(struct summary_table *t, const struct summary_entry *e, bool other)
 {
-	struct summary_row *r = &t->row[t->cnt];
+	struct summary_row *r = &t->row[t->cnt++];
 
-	*r = (struct summary_row){ .kind = strdup(kind), .name = name, .other = other };
-	r->handler_ns = e->handler_ns;
+	*r = (struct summary_row){
+		.kind = strdup(other ? "" : e->kind),
+		.name = strdup(other ? "other: registers that are seldom used" : e->name),
+		.other = other,
+		.handler_ns = e->handler_ns,
+	};
 	r->away = e->away;
-	t->cnt++;
 	return r->kind && r->name;
 }
 
-/* Rows of one name, as those of a table in a device's memory are, become one. */
-static void join(struct summary_table *t)
-{
-	unsigned to = 0;
-
-	if (!t->cnt)
-		return;
-	qsort(t->row, t->cnt, sizeof(*t->row), by_name);
-	for (unsigned i = 1; i < t->cnt; i++) {
-		struct summary_row *last = &t->row[to];
-
-		if (by_name(last, &t->row[i])) {
-			t->row[++to] = t->row[i];
-			continue;
-		}
-		histogram_merge(&last->away, &t->row[i].away);
-		last->handler_ns += t->row[i].handler_ns;
-		free(t->row[i].kind);
-		free(t->row[i].name);
-	}
-	t->cnt = to + 1;
-}
-
-bool summary_table(const struct lens_summary *s, const struct lens *l, struct summary_table *ret)
+bool summary_table(const struct lens_summary *s, struct summary_table *ret)
 {
 	struct summary_table t = { calloc(s->row_cnt + 1, sizeof(*t.row)), 0 };
 	bool fine = t.row != NULL;
 
-	for (unsigned i = 0; i < s->row_cnt && fine; i++) {
-		const struct summary_entry *e = s->row[i];
-		struct str name = { 0 };
-
-		lens_register_name(l, &e->sample, &name);
-		fine = add_row(&t, e, lens_kind_name(&e->sample), str_take(&name), false);
-	}
+	for (unsigned i = 0; i < s->row_cnt && fine; i++)
+		fine = add_row(&t, s->row[i], false);
 	if (fine && s->other.away.cnt)
-		fine = add_row(&t, &s->other, "", strdup("other: registers that are seldom used"),
-			       true);
+		fine = add_row(&t, &s->other, true);
 	if (!fine) {
 		summary_table_free(&t);
-		*ret = (struct summary_table){ 0 };
 		return false;
 	}
-	join(&t);
 	qsort(t.row, t.cnt, sizeof(*t.row), by_time);
 	*ret = t;
 	return true;

@@ -22,8 +22,8 @@ struct summary_table { /* those that took most time first, "other" last */
 	unsigned cnt;
 };
 
-/* False: no memory; @ret is empty then. */
-bool summary_table(const struct lens_summary *s, const struct lens *l, struct summary_table *ret);
+/* False: no memory; @ret is untouched then. */
+bool summary_table(const struct lens_summary *s, struct summary_table *ret);
 void summary_table_free(struct summary_table *t);
 
 /* All exits together. */

@@ -10,15 +10,10 @@
 /* Rows that are printed unless somebody wants another number. */
 #define SUMMARY_SHOWN 40u
 
-struct summary_key {
-	uint64_t where; /* offset, address, MSR, vector or KVM's exit reason */
-	uint16_t dev;
-	uint8_t region, reason, flags;
-};
-
 struct summary_entry {
-	struct summary_key key;
-	struct trace_rec sample; /* to be named by */
+	const char *kind; /* lens_kind_name()'s */
+	char *name;
+	uint32_t hash;
 	uint64_t handler_ns;
 	struct histogram away;
 };
@@ -33,6 +28,7 @@ struct lens_summary {
 	unsigned row_cnt, max_rows;
 	uint16_t slot[SUMMARY_SLOTS]; /* row's number + 1; 0: free */
 	struct summary_entry other;
+	struct str name; /* of the exit that is added */
 	struct summary_totals totals;
 	/* Of a part of a recording: how long it was on all vCPUs, and the whole run's exits; or 0.
 	 */

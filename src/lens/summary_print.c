@@ -363,7 +363,7 @@ void lens_summary_print(const struct lens_summary *s, const struct lens *l,
 	uint64_t wall = summary_wall(s, l, time, cpu_cnt);
 	_cleanup_(summary_table_free) struct summary_table t = { 0 };
 
-	if (!summary_table(s, l, &t)) {
+	if (!summary_table(s, &t)) {
 		str_add(ret, "No memory for a summary.\n");
 		return;
 	}

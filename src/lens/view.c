@@ -23,8 +23,14 @@ struct lens lens_of(const struct trace *t)
 void view_begin(struct view *v, const struct trace *t, const struct lens_cut *c)
 {
 	*v = (struct view){ .trace = t, .cut = *c, .lens = lens_of(t) };
+	v->lens.seen = lens_seen_new(&t->machine);
 	if (!v->cut.to)
 		v->cut.to = UINT64_MAX;
+}
+
+void view_end(struct view *v)
+{
+	v->lens.seen = lens_seen_free(v->lens.seen);
 }
 
 uint64_t view_time(const struct view *v, uint64_t t)
@@ -37,9 +43,20 @@ static int vcpu_of(const struct trace *t, unsigned thread)
 	return thread < t->thread_cnt ? t->thread[thread].vcpu : -1;
 }
 
+/* The next item at all. What the guest selected is known from all exits, shown or not. */
+static bool advance(struct view *v, struct trace_item *ret)
+{
+	if (v->last)
+		lens_see(&v->lens, v->last);
+	if (!trace_next(v->trace, &v->cursor, ret))
+		return false;
+	v->last = ret->rec;
+	return true;
+}
+
 bool view_next(struct view *v, struct trace_item *ret)
 {
-	while (trace_next(v->trace, &v->cursor, ret)) {
+	while (advance(v, ret)) {
 		uint64_t at = view_time(v, ret->rec->t);
 
 		if (at >= v->cut.to)
@@ -73,10 +90,18 @@ const char *view_device(const struct trace *t, uint16_t dev)
 /* --- summary ---------------------------------------------------------------------------------- */
 
 /* From where the part begins to where it, or the recording, ends. */
-static uint64_t part_wall(const struct view *v, const struct summary_totals *t)
+static uint64_t part_wall(const struct view *v)
 {
-	uint64_t end = min_u64(v->cut.to, view_time(v, t->last));
+	uint64_t cnt = trace_item_cnt(v->trace), end;
+	struct trace_item last;
 
+	if (!cnt)
+		return 0;
+	trace_item(v->trace, cnt - 1, &last);
+	end = view_time(v, last.rec->t);
+	if (last.rec->kind == TRACE_EXIT)
+		end += last.rec->exit.away;
+	end = min_u64(end, v->cut.to);
 	return end <= v->cut.from ? 0 : (end - v->cut.from) * v->trace->machine.cpu_cnt;
 }
 
@@ -95,8 +120,9 @@ struct lens_summary *lens_summarize(const struct trace *t, const struct lens_cut
 			lens_summary_add(s, &v.lens, &it.effects[i]);
 	}
 	s->whole_exits = t->exit_cnt;
-	if ((c->from || c->to) && t->machine.cpu_cnt)
-		s->part_wall = part_wall(&v, &s->totals);
+	if (c->from || c->to)
+		s->part_wall = part_wall(&v);
+	view_end(&v);
 	return s;
 }
 

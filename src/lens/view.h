@@ -10,12 +10,14 @@ struct view {
 	struct lens_cut cut;
 	struct lens lens;
 	struct trace_cursor cursor;
+	const struct trace_rec *last; /* that lens_see() was not told of */
 };
 
 /* Borrows @t and what @c borrows. */
 void view_begin(struct view *v, const struct trace *t, const struct lens_cut *c);
 /* In the order of time. False: no more. */
 bool view_next(struct view *v, struct trace_item *ret);
+void view_end(struct view *v);
 
 /* Since the first entry; 0 if it is before that. */
 uint64_t view_time(const struct view *v, uint64_t t);

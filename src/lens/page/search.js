@@ -23,7 +23,7 @@ function matches(word) {
 	}
 	const strict = /^0x/.test(word);
 	for (let i = 0; i < N; i++) {
-		let m = has[C.label[i]] | has[C.name[i]] | has[C.sym[i]] | has[C.insn[i]] | (C.dev[i] < dev.length ? dev[C.dev[i]] : 0) | thread[C.thread[i]];
+		let m = has[C.label[i]] | has[C.name[i]] | has[C.means[i]] | has[C.sym[i]] | has[C.insn[i]] | (C.dev[i] < dev.length ? dev[C.dev[i]] : 0) | thread[C.thread[i]];
 		if (!m && lo >= 0 && isExit(i)) {
 			m = C.addr_lo[i] === lo && C.addr_hi[i] === hi && accesses(i) || C.rip_lo[i] === lo && C.rip_hi[i] === hi ? 1 : 0;
 			if (!m && strict && accesses(i)) m = C.value_lo[i] === lo && C.value_hi[i] === hi ? 1 : 0;

@@ -31,9 +31,9 @@ function accesses(i) {
 	return c === 1 || c === 2 || c === 7 || c === 8;
 }
 
+/* What it means in that register, where that is known: "THRE|TEMT", "'L'". */
 function valueText(i) {
-	const v = wide('value', i), printable = C.size[i] === 1 && v >= 0x20 && v < 0x7f;
-	return hex('value', i) + (printable ? " '" + String.fromCharCode(v) + "'" : '');
+	return hex('value', i) + (C.means[i] ? ' ' + S[C.means[i]] : '');
 }
 
 const arrow = i => C.flags[i] & X_WRITE || C.code[i] === 8 ? '←' : '→';
