@@ -37,7 +37,7 @@ owns() { # "ROOM ..." CONTRACT...
 		contract[$c.h]=$rooms
 	done
 }
-owns base base bits crc32c dl endian error guest_init guest_record io iov json link lock log nofile parse siphash str trace unix_name
+owns base base bits crc32c dl endian error guest_init guest_record io iov json link lock log nofile parse siphash str trace unix_name version
 owns core bus device doorbell epoch guestmem irq loop power snap timer token_bucket
 owns devices pci virtio/virtq virtio/virtio virtio/virtio_wire virtio/blk_wire
 owns devices virtio/console_wire virtio/net_wire virtio/pmem_wire virtio/vsock_wire

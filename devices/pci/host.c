@@ -229,6 +229,14 @@ bool pci_bus_intx_level(struct pci_func *f)
 	return level;
 }
 
+int pci_bus_slot_of(const struct pci_bus *b, const struct device *d)
+{
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (b->slot[i] && b->slot[i]->dev == d)
+			return (int)i;
+	return -1;
+}
+
 uint32_t pci_bus_intx_slots(const struct pci_bus *b)
 {
 	uint32_t slots = 0;

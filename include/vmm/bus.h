@@ -65,6 +65,9 @@ void bus_write_watched(struct bus *b, struct bus_hint *h, gpa_t a, unsigned size
 /* The region that answers at @a or NULL, for messages and the lens. Same rule as bus_read(). */
 struct io_region *bus_find(struct bus *b, gpa_t a);
 
+/* Does @r answer on this bus now, and where? Any thread, no epoch needed. */
+bool bus_maps(struct bus *b, const struct io_region *r, gpa_t *base);
+
 struct bus_stats {
 	uint64_t unclaimed_reads, unclaimed_writes, bad_width;
 };

@@ -6,11 +6,10 @@
 #include <stdio.h>
 
 #include "vmm/options.h"
-struct host_probe;
+#include "vmm/version.h"
 
 struct error;
-
-#define TRAPEZE_VERSION "0.1.0"
+struct host_probe;
 
 /* Exit statuses of the program's own; how a guest ended: verdict.h. */
 #define STATUS_OK    0

@@ -32,6 +32,13 @@ void log_set_raw_terminal(bool raw);
 void log_msg(enum log_level level, const char *mod, const char *fmt, ...) __printf(3, 4);
 void log_vmsg(enum log_level level, const char *mod, const char *fmt, va_list ap) __printf(3, 0);
 
+/*
+ * Text of whole lines to where the log goes, as it is, whatever the level. Waits while a slow
+ * reader takes nothing, but for no longer than @patience_ms at a time: false if it gave up, and the
+ * rest is lost. One thread at a time.
+ */
+bool log_text(const char *s, size_t len, unsigned patience_ms) __must_check;
+
 /* Whether a message of @level would be written: saves composing one that would not. */
 bool log_enabled(enum log_level level);
 

@@ -31,8 +31,9 @@ struct opt_type {
 	unsigned json;     /* OPT_* kinds a file may use */
 	enum opt_completes completes;
 	bool is_switch; /* takes no argument; text is "on" or "off" */
-	bool repeats;   /* each use adds to the field instead of replacing it */
-	bool is_list;   /* an array in a file */
+	bool optional; /* its argument may be left out, which is ""; else --name=ARG, in one word */
+	bool repeats;  /* each use adds to the field instead of replacing it */
+	bool is_list;  /* an array in a file */
 	/* Reads @text into @field, which is untouched on error. */
 	int (*set)(void *field, const struct opt *o, const char *text, struct error **errp);
 	/* The field as JSON, a new reference; NULL: it is not set (or memory ran out). */
@@ -71,7 +72,7 @@ struct opt {
 	const char *name;  /* long option without dashes; of a switch its positive form */
 	const char *alias; /* another long name, for people who know other tools; or NULL */
 	char letter;       /* short option or 0 */
-	const char *arg;   /* "SIZE"; NULL for switches */
+	const char *arg;   /* "SIZE"; NULL for switches; "[=SIZE]" where it is optional */
 	const struct opt_type *type;
 	size_t off;
 	const struct opt_word *words; /* ends with a NULL word; NULL: none */
@@ -172,6 +173,12 @@ static inline const void *opt_cfield(const struct opt *o, const void *base)
  * shown by what turns it off). @base holds the defaults. Returns @buf.
  */
 const char *opt_spelling(const struct opt *o, const void *base, char *buf, size_t len);
+
+/* What stands between an option and its argument: a blank, or nothing. */
+static inline const char *opt_gap(const struct opt *o)
+{
+	return o->arg && !o->type->optional ? " " : "";
+}
 
 /* The default in words ("512M", "one per CPU"), or NULL if there is none. Caller frees. */
 char *opt_default(const struct opt *o, const void *base);

@@ -3,6 +3,7 @@
 #include "vmm/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -47,12 +48,12 @@ bool log_enabled(enum log_level level)
  * stop the VM. One line is less than what a pipe or terminal that polls writable takes without
  * making us wait (pipe(7): PIPE_BUF).
  */
-static bool put_line(const char *s, size_t len)
+static bool put_line(const char *s, size_t len, int patience_ms)
 {
 	struct pollfd p = { .fd = log_fd, .events = POLLOUT };
 	ssize_t n;
 
-	if (poll(&p, 1, PATIENCE_MS) == 0)
+	if (poll(&p, 1, patience_ms) == 0)
 		return false;
 	while (len) {
 		n = write(log_fd, s, len);
@@ -98,9 +99,37 @@ void log_vmsg(enum log_level level, const char *mod, const char *fmt, va_list ap
 	at = tell_lost(line, sizeof(line), lost);
 	n = snprintf(line + at, sizeof(line) - (size_t)at, "trapeze: %.100s%s%s%s", mod ? mod : "",
 		     mod ? ": " : "", safe, line_end());
-	if (n > 0 && !put_line(line, (size_t)at + (size_t)n))
+	if (n > 0 && !put_line(line, (size_t)at + (size_t)n, PATIENCE_MS))
 		atomic_fetch_add(&lost_lines, lost + 1);
 	errno = saved_errno;
+}
+
+/* Lines longer than what a pipe takes as a whole are cut there. */
+bool log_text(const char *s, size_t len, unsigned patience_ms)
+{
+	const char *end = line_end(), *const stop = s + len;
+	const size_t end_len = strlen(end);
+	char buf[PIPE_BUF];
+	size_t n = 0;
+
+	while (s < stop) {
+		const char *nl = memchr(s, '\n', (size_t)(stop - s));
+		size_t line = (size_t)((nl ? nl : stop) - s);
+
+		if (line > sizeof(buf) - end_len)
+			line = sizeof(buf) - end_len;
+		if (n + line + end_len > sizeof(buf)) {
+			if (!put_line(buf, n, (int)patience_ms))
+				return false;
+			n = 0;
+		}
+		memcpy(buf + n, s, line);
+		n += line;
+		memcpy(buf + n, end, end_len);
+		n += end_len;
+		s = nl ? nl + 1 : stop;
+	}
+	return !n || put_line(buf, n, (int)patience_ms);
 }
 
 void log_msg(enum log_level level, const char *mod, const char *fmt, ...)

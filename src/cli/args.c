@@ -150,6 +150,8 @@ static int scan_long(struct scan *s, const char *arg, struct error **errp)
 		return unknown_option(s, arg, len, errp);
 	spelled = keep_spelling(s, arg, len);
 	if (!h.opt->type->is_switch) {
+		if (!value && h.opt->type->optional)
+			value = "";
 		if (!value)
 			return take_value(s, h.opt, spelled, errp);
 		give(s, h.opt, spelled, value);

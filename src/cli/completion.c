@@ -184,7 +184,7 @@ static void print_bash(FILE *f)
 		const struct opt_set set = offered(&verbs[i]);
 
 		for (unsigned k = 0; !verbs[i].hidden && k < set.cnt; k++) {
-			if (!set.opt[k].type->is_switch)
+			if (!set.opt[k].type->is_switch && !set.opt[k].type->optional)
 				bash_value(&verbs[i], &set.opt[k], f);
 		}
 	}
@@ -220,8 +220,8 @@ static void print_bash(FILE *f)
 /* ":WHAT:ACTION" of an _arguments specification. */
 static void zsh_value(const struct opt *o, FILE *f)
 {
-	fputc(':', f);
-	for (const char *p = o->arg; *p; p++) {
+	fputs(o->type->optional ? "::" : ":", f);
+	for (const char *p = o->arg + (o->type->optional ? 2 : 0); *p; p++) {
 		if (*p == ':' || *p == '[' || *p == ']')
 			fputc('\\', f);
 		fputc(*p, f);
@@ -249,7 +249,10 @@ static void zsh_value(const struct opt *o, FILE *f)
 
 static void zsh_option(const struct opt *o, const char *spelled, const char *help, FILE *f)
 {
-	const char *eq = o->type->is_switch ? "" : spelled[1] == '-' ? "=" : "+";
+	const char *eq = o->type->is_switch  ? ""
+			 : o->type->optional ? "=-"
+			 : spelled[1] == '-' ? "="
+					     : "+";
 
 	fprintf(f, "\t\t\t'%s%s%s[", o->type->repeats ? "*" : "", spelled, eq);
 	for (const char *p = help; *p; p++) {
@@ -345,7 +348,7 @@ static void fish_option(const struct verb *v, const struct opt *o, FILE *f)
 		if (!i && o->letter)
 			fprintf(f, " -s %c", o->letter);
 		if (!o->type->is_switch) {
-			fputs(" -r", f);
+			fputs(o->type->optional ? "" : " -r", f);
 			if (o->type->completes == OPT_WORDS)
 				fputs(" -f", f);
 			else

@@ -106,7 +106,7 @@ static void man_option(FILE *f, const struct opt *o, const void *base)
 	man_escape(f, opt_spelling(o, base, name, sizeof(name)));
 	fputs("\\fR", f);
 	if (o->arg) {
-		fputs(" \\fI", f);
+		fprintf(f, "%s\\fI", opt_gap(o));
 		man_escape(f, o->arg);
 		fputs("\\fR", f);
 	}
@@ -188,7 +188,7 @@ static void md_option(FILE *f, const struct opt *o, const void *base)
 	fputs("- `", f);
 	if (o->letter)
 		fprintf(f, "-%c, ", o->letter);
-	fprintf(f, "%s%s%s`\n  ", opt_spelling(o, base, name, sizeof(name)), o->arg ? " " : "",
+	fprintf(f, "%s%s%s`\n  ", opt_spelling(o, base, name, sizeof(name)), opt_gap(o),
 		o->arg ? o->arg : "");
 }
 

@@ -40,8 +40,8 @@ static unsigned print_spelling(const struct opt *o, const void *base, FILE *f)
 		letter[1] = o->letter;
 		letter[2] = ',';
 	}
-	n = fprintf(f, "  %s%s%s%s", letter, opt_spelling(o, base, name, sizeof(name)),
-		    o->arg ? " " : "", o->arg ? o->arg : "");
+	n = fprintf(f, "  %s%s%s%s", letter, opt_spelling(o, base, name, sizeof(name)), opt_gap(o),
+		    o->arg ? o->arg : "");
 	return n > 0 ? (unsigned)n : 0;
 }
 

@@ -26,6 +26,15 @@ static void add_quoted(struct str *b, const char *s)
 	str_add(b, "'");
 }
 
+/* --name=VALUE, or --name. */
+static void add_optional(struct str *b, const struct opt_given *g)
+{
+	_cleanup_(str_free) struct str word = { 0 };
+
+	str_add(&word, "%s%s%s", g->spelled, *g->value ? "=" : "", g->value);
+	add_quoted(b, word.s ? word.s : "");
+}
+
 /* Which tests, how often, and where results go: not what one test is. */
 static bool belongs_to_run(const struct opt *o)
 {
@@ -55,6 +64,10 @@ char *test_rerun_line(const struct test_args *a, const struct opt_args *given, c
 
 		if (belongs_to_run(g->opt))
 			continue;
+		if (g->opt->type->optional) {
+			add_optional(&b, g);
+			continue;
+		}
 		add_quoted(&b, g->spelled);
 		if (!g->opt->type->is_switch)
 			add_quoted(&b, g->value);

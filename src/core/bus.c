@@ -196,6 +196,24 @@ void bus_unmap(struct bus *b, struct io_region *r)
 	mutex_unlock(&b->topology);
 }
 
+bool bus_maps(struct bus *b, const struct io_region *r, gpa_t *base)
+{
+	const struct table *t;
+	unsigned i = 0;
+	bool found;
+
+	mutex_lock(&b->topology);
+	/* A table is retired under the lock, so this one stays. */
+	t = atomic_load(&b->table);
+	while (i < t->cnt && t->e[i].region != r)
+		i++;
+	found = i < t->cnt;
+	if (found)
+		*base = t->e[i].base;
+	mutex_unlock(&b->topology);
+	return found;
+}
+
 /* --- one access ------------------------------------------------------------------------------- */
 
 /* The largest access that starts at @off, is aligned, and is no wider than @left or the device

@@ -200,6 +200,29 @@ static void by_the_real_clock(void **state)
 	assert_int_equal(d->guest_errors, 20);
 }
 
+/* Lines as they are, in pieces that a pipe takes; one that nobody reads is given up. */
+static void text(void **state)
+{
+	static char text[64 * 200 + 1], got[64 * 200];
+	int p[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++)
+		snprintf(text + (size_t)i * 64, 65, "%063u\n", i);
+	assert_true(log_text(text, sizeof(got), 1000));
+	assert_int_equal(pread(fd, got, sizeof(got), 0), sizeof(got));
+	assert_memory_equal(got, text, sizeof(got));
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(p[1], F_SETPIPE_SZ, 4096), 4096);
+	log_set_fd(p[1]);
+	assert_false(log_text(text, sizeof(got), 1));
+	assert_int_equal(read(p[0], got, sizeof(got)), 4096);
+	assert_memory_equal(got, text, 4096);
+	close(p[0]);
+	close(p[1]);
+	log_set_fd(fd);
+}
+
 static void *shout(void *arg)
 {
 	for (int i = 0; i < 5000; i++)
@@ -235,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clock_at_zero, begin, end),
 		cmocka_unit_test_setup_teardown(by_the_real_clock, begin, end),
 		cmocka_unit_test_setup_teardown(any_thread, begin, end),
+		cmocka_unit_test_setup_teardown(text, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
