@@ -144,7 +144,7 @@ static void add_exit_args(struct perfetto *p, const struct trace_item *it)
 		str_add(&p->line, ", ");
 		add_words(&p->line, "symbol", &p->text);
 	}
-	if (it->code && lens_insn(x, it->code, &insn)) {
+	if (it->code && lens_insn(&p->v.lens, x, it->code, &insn)) {
 		str_add(&p->line, ", \"instruction\": ");
 		json_out_string(&p->line, insn.text);
 	}
