@@ -22,6 +22,7 @@ enum verb_id {
 	VERB_RUN,
 	VERB_TEST,
 	VERB_IMG,
+	VERB_TRACE,
 	VERB_SYMBOLS,
 	VERB_DOCTOR,
 	VERB_COMPLETION,
@@ -29,7 +30,7 @@ enum verb_id {
 	VERB_VERSION,
 	VERB_INTERNAL
 };
-#define VERB_CNT 9
+#define VERB_CNT 10
 
 struct verb {
 	const char *name;
@@ -67,6 +68,7 @@ extern const unsigned exit_status_cnt, console_key_cnt, signal_cnt, environment_
 int cmd_run(int argc, char **argv, struct error **errp);
 int cmd_test(int argc, char **argv, struct error **errp);
 int cmd_img(int argc, char **argv, struct error **errp);
+int cmd_trace(int argc, char **argv, struct error **errp);
 int cmd_symbols(int argc, char **argv, struct error **errp);
 int cmd_doctor(int argc, char **argv, struct error **errp);
 int cmd_completion(int argc, char **argv, struct error **errp);
@@ -124,6 +126,11 @@ extern const unsigned test_option_cnt;
 
 extern const struct opt img_options[];
 extern const unsigned img_option_cnt;
+
+/* --- trace (src/cli/trace.c) ----------------------------------------------------------------- */
+
+extern const struct opt trace_options[];
+extern const unsigned trace_option_cnt;
 
 /* --- symbols (src/cli/symbols.c) -------------------------------------------------------------- */
 

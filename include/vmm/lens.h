@@ -73,6 +73,12 @@ struct lens_slides {
  */
 int lens_slides_find(const struct symbols *s, const struct trace_rec *kernel, size_t cnt,
 		     struct lens_slides *ret, struct error **errp) __must_check;
+/*
+ * Of a recording: what it says itself, or, where its symbols were replaced by a whole kernel's,
+ * what its records tell. Errors as above.
+ */
+int lens_slides_of(const struct trace *t, struct lens_slides *ret,
+		   struct error **errp) __must_check;
 /* Sets l->slide and l->slide_known as of @time. */
 void lens_slide_at(const struct lens_slides *t, uint64_t time, struct lens *l);
 
@@ -141,6 +147,9 @@ int lens_filter_parse(const char *text, const struct trace_machine *m, struct le
 /* Symbols are looked up when they are known, possibly later than the filter. */
 bool lens_filter_fits(const struct lens_filter *f, const struct lens *l, const struct trace_rec *r,
 		      int vcpu);
+/* -ENOENT if it names a function that is not among @s. */
+int lens_filter_check_symbols(const struct lens_filter *f, const struct symbols *s,
+			      struct error **errp) __must_check;
 struct lens_filter *lens_filter_free(struct lens_filter *f); /* NULL-safe, returns NULL */
 
 /* --- summaries -------------------------------------------------------------------------------- */

@@ -29,6 +29,11 @@ static const struct opt_word img_words[] = {
 	{ 0 },
 };
 
+static const struct opt_word trace_words[] = {
+	{ "show", 0, "exits, a line each" },
+	{ 0 },
+};
+
 static const struct opt_word internal_words[] = {
 	{ "docs", 0, NULL },
 	{ 0 },
@@ -101,6 +106,27 @@ const struct verb verbs[VERB_CNT] = {
 		.opt = img_options,
 		.opt_cnt = &img_option_cnt,
 		.words = img_words,
+		.completes = OPT_FILES,
+	},
+	[VERB_TRACE] = {
+		.name = "trace",
+		.args = "show FILE [FILTER] [OPTION...]",
+		.summary = "read a recording of a guest's exits",
+		.description =
+			"Reads what `trapeze run --trace-out FILE` has written; no KVM is needed for "
+			"that. A file of \"-\" is standard input. One that ends early, as its writer "
+			"was killed or the disk was full, is read up to there.\n\n"
+			"show FILE [FILTER]: a line for each exit: number, time since the guest began, "
+			"vCPU, what it was, what the guest accessed, by the data sheet's name, value, "
+			"RIP and the instruction there, what the device did, and how long that took.\n\n"
+			"A filter is made of words KEY=VALUE: kind (io, in, out, mmio, hlt, msr, eoi, "
+			"irq, queue ...), dev (a device, or a type of devices), addr (N or N-M), reg (a "
+			"part of the register's name), value, vcpu, rip (N, N-M, or a function), and "
+			"\"nobody\" for what no device answers. \",\" between words is and, \"|\" is or, "
+			"\"!\" is not: 'kind=out,dev=serial0', 'addr=0x3f8-0x3ff|nobody', '!kind=hlt'.",
+		.opt = trace_options,
+		.opt_cnt = &trace_option_cnt,
+		.words = trace_words,
 		.completes = OPT_FILES,
 	},
 	[VERB_SYMBOLS] = {

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "vmm/error.h"
-#include "vmm/parse.h"
+#include "vmm/symbols.h"
 
 #define DEPTH_MAX 32u
 
@@ -199,6 +199,25 @@ int lens_filter_parse(const char *text, const struct trace_machine *m, struct le
 		p.f = lens_filter_free(p.f);
 	*ret = p.f;
 	return r;
+}
+
+int lens_filter_check_symbols(const struct lens_filter *f, const struct symbols *s,
+			      struct error **errp)
+{
+	char clean[FILTER_VALUE_MAX];
+
+	for (unsigned i = 0; i < f->cnt; i++) {
+		const struct filter_op *op = &f->op[i];
+
+		if (op->kind != FILTER_SYMBOL || symbols_by_name(s, op->text))
+			continue;
+		str_escape(op->text, strlen(op->text), clean, sizeof(clean));
+		err_set(errp, ENOENT, "filter: no function is called '%s'", clean);
+		if (!s->cnt)
+			err_hint(errp, "there are no symbols; a kernel has them: --symbols FILE");
+		return -ENOENT;
+	}
+	return 0;
 }
 
 struct lens_filter *lens_filter_free(struct lens_filter *f)

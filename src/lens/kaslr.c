@@ -154,6 +154,22 @@ int lens_slides_find(const struct symbols *s, const struct trace_rec *kernel, si
 	return -EINVAL;
 }
 
+int lens_slides_of(const struct trace *t, struct lens_slides *ret, struct error **errp)
+{
+	const struct witnesses w = find_witnesses(t->symbols);
+	int r;
+
+	*ret = (struct lens_slides){ 0 };
+	if (!t->slide_known)
+		return lens_slides_find(t->symbols, t->kernel, t->kernel_cnt, ret, errp);
+	/* Of its own symbols not all witnesses need be there. */
+	r = is_linux(&w) ? lens_slides_find(t->symbols, t->kernel, t->kernel_cnt, ret, NULL)
+			 : -ENODATA;
+	if (r < 0)
+		add(ret, 0, t->slide);
+	return 0;
+}
+
 void lens_slide_at(const struct lens_slides *t, uint64_t time, struct lens *l)
 {
 	unsigned i = 0;
