@@ -62,7 +62,8 @@ const struct symbol *symbols_by_name(const struct symbols *s, const char *name);
 /* Looks at what it is: an ELF file with a symbol table, a System.map, or else a kernel's tables. */
 int symbols_load(const void *p, size_t len, struct symbols *ret, struct error **errp) __must_check;
 
-/* .symtab of an ELF64 file: functions, objects and labels (gABI, chapter 4, Symbol Table). */
+/* .symtab of an ELF file, of 64 bits or 32: functions, objects and labels (gABI, chapter 4, Symbol
+ * Table). */
 int symbols_from_elf(const void *p, size_t len, struct symbols *ret,
 		     struct error **errp) __must_check;
 

@@ -3,6 +3,7 @@
  * test_symbols.c: symbols from a map, from an ELF file, and from kernels' own tables, which are
  * made here as scripts/kallsyms.c of several versions lays them out.
  */
+#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -334,12 +335,72 @@ static void to_elf_and_back(void **state)
 	str_free(&k);
 }
 
+struct small_elf {
+	Elf32_Ehdr h;
+	Elf32_Shdr section[4];
+	Elf32_Sym symbol[4];
+	char names[24];
+};
+
+/* A guest of 32 bits, as small ones are. */
+static struct small_elf make_small(void)
+{
+	struct small_elf e = {
+		.h = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
+		       .e_shoff = offsetof(struct small_elf, section),
+		       .e_shentsize = sizeof(Elf32_Shdr),
+		       .e_shnum = 4 },
+		.section = { [1] = { .sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR },
+			     [2] = { .sh_type = SHT_SYMTAB,
+				     .sh_offset = offsetof(struct small_elf, symbol),
+				     .sh_size = sizeof(e.symbol),
+				     .sh_link = 3 },
+			     [3] = { .sh_type = SHT_STRTAB,
+				     .sh_offset = offsetof(struct small_elf, names),
+				     .sh_size = sizeof(e.names) } },
+		.symbol = { [1] = { .st_name = 1,
+				    .st_value = 0x100000,
+				    .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_FUNC),
+				    .st_shndx = 1 },
+			    [2] = { .st_name = 8, .st_value = 0x100040, .st_shndx = 1 },
+			    [3] = { .st_name = 99, .st_value = 0x100080, .st_shndx = 1 } },
+		.names = "\0_start\0putc",
+	};
+
+	return e;
+}
+
+static void elf_of_32_bits(void **state)
+{
+	struct small_elf e = make_small();
+	struct symbols s;
+
+	(void)state;
+	assert_int_equal(symbols_load(&e, sizeof(e), &s, NULL), 0);
+	assert_int_equal(s.cnt, 2);
+	assert_string_equal(symbol_name(&s, &s.v[0]), "_start");
+	assert_int_equal(s.v[0].addr, 0x100000);
+	assert_int_equal(s.v[0].type, 'T');
+	assert_string_equal(symbol_name(&s, &s.v[1]), "putc");
+	assert_int_equal(s.v[1].type, 't');
+	symbols_free(&s);
+	for (size_t cut = 0; cut < sizeof(e); cut++) {
+		_cleanup_free_ void *part = malloc(cut + 1);
+
+		memcpy(part, &e, cut);
+		assert_true(symbols_from_elf(part, cut, &s, NULL) < 0 ||
+			    cut >= e.section[3].sh_offset);
+		symbols_free(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_versions),   cmocka_unit_test(damaged_kernels),
 		cmocka_unit_test(maps),           cmocka_unit_test(bad_maps),
 		cmocka_unit_test(names_are_tame), cmocka_unit_test(to_elf_and_back),
+		cmocka_unit_test(elf_of_32_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
