@@ -5,6 +5,9 @@
 
 #include "lens/names.h"
 
+/* More that change at a time are one number. */
+#define CHANGES_MAX 3u
+
 const struct bits is_character[] = { { 0 } };
 
 static uint64_t field(uint64_t v, uint64_t mask)
@@ -50,12 +53,23 @@ void bits_name(const struct bits *b, uint64_t v, struct str *ret)
 	}
 }
 
+static unsigned count(const struct bits *b, uint64_t v)
+{
+	unsigned n = 0;
+
+	for (; b && b->mask; b++)
+		n += (v & b->mask) != 0;
+	return n;
+}
+
 void bits_change(const char *name, const struct bits *b, uint64_t from, uint64_t to,
 		 struct str *ret)
 {
 	const char *between = "";
 	uint64_t left = from ^ to;
 
+	if (count(b, left) > CHANGES_MAX)
+		b = NULL;
 	for (; b && b->mask; b++) {
 		if (!(left & b->mask))
 			continue;

@@ -97,10 +97,9 @@ static bool check_exit(const struct trace_machine *m, struct trace_rec *r)
 {
 	if (r->exit.reason == 0 || r->exit.reason >= TRACE_EXIT_REASONS)
 		return false;
-	if (r->exit.flags & TRACE_X_NOBODY || r->dev == TRACE_NO_DEV)
+	if (r->exit.flags & TRACE_X_NOBODY || r->dev >= m->device_cnt ||
+	    r->exit.region >= m->device[r->dev].region_cnt)
 		r->dev = TRACE_NO_DEV;
-	else if (r->dev >= m->device_cnt || r->exit.region >= m->device[r->dev].region_cnt)
-		return false;
 	return true;
 }
 

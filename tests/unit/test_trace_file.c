@@ -321,6 +321,7 @@ static void hostile_records(void **state)
 {
 	_cleanup_(str_free) struct str b = { 0 };
 	struct trace_rec r[8] = { 0 };
+	struct trace_item it;
 	struct trace *t;
 
 	(void)state;
@@ -342,8 +343,12 @@ static void hostile_records(void **state)
 	t = load(b.s, b.len);
 	assert_false(t->cut);
 	assert_int_equal(t->rec_cnt, 8);
-	assert_int_equal(t->exit_cnt, 1);
-	assert_int_equal(trace_item_cnt(t), 1);
+	assert_int_equal(t->exit_cnt, 3); /* two of a device that is not there */
+	assert_int_equal(trace_item_cnt(t), 3);
+	for (unsigned i = 0; i < 3; i++) {
+		trace_item(t, i, &it);
+		assert_int_equal(it.rec->dev, it.rec->exit.value == 7 ? 0 : TRACE_NO_DEV);
+	}
 	assert_int_equal(t->thread_cnt, 512);
 	assert_string_equal(t->thread[511].name, "a\\x1b[2J");
 	trace_free(t);
