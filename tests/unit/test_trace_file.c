@@ -389,7 +389,7 @@ static void hostile_chunks(void **state)
 
 		begin(&b);
 		if (i == 0)
-			records(&b, 0, NULL, 0);
+			records(&b, 0, &(struct trace_rec){ 0 }, 0);
 		else if (i == 2)
 			chunk_text(&b, TRACE_CHUNK_MACHINE, "{}");
 		if (i)
