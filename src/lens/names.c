@@ -52,6 +52,7 @@ const struct bits *name_reg(const struct access *a, const char *title, const str
 static bool access_of(const struct lens *l, const struct trace_rec *x, struct access *ret)
 {
 	const struct trace_machine *m = l->machine;
+	uint64_t a_page;
 
 	if ((x->exit.reason != TRACE_PIO && x->exit.reason != TRACE_MMIO) ||
 	    x->exit.flags & TRACE_X_NOBODY || !m || x->dev >= m->device_cnt ||
@@ -64,6 +65,9 @@ static bool access_of(const struct lens *l, const struct trace_rec *x, struct ac
 				.write = x->exit.flags & TRACE_X_WRITE,
 				.off = x->exit.off,
 				.value = x->exit.value };
+	/* Where a region is now is known to within a page: BARs move. */
+	a_page = x->exit.reason == TRACE_MMIO ? 0xfff : UINT64_MAX;
+	ret->whole = ((ret->region->base + ret->off) & a_page) == (x->exit.addr & a_page);
 	return true;
 }
 
@@ -140,9 +144,11 @@ void lens_register_name(const struct lens *l, const struct trace_rec *x, struct 
 {
 	struct access a;
 
-	if (access_of(l, x, &a))
+	if (access_of(l, x, &a)) {
 		(void)name_access(&a, ret);
-	else if (x->exit.reason == TRACE_PIO || x->exit.reason == TRACE_MMIO)
+		if (!a.whole)
+			str_add(ret, ", in part");
+	} else if (x->exit.reason == TRACE_PIO || x->exit.reason == TRACE_MMIO)
 		name_nobody(x, ret);
 	else
 		name_no_access(x, ret);
@@ -153,7 +159,7 @@ void lens_value(const struct lens *l, const struct trace_rec *x, struct str *ret
 	_cleanup_(str_free) struct str name = { 0 };
 	struct access a;
 
-	if (access_of(l, x, &a))
+	if (access_of(l, x, &a) && a.whole)
 		bits_name(name_access(&a, &name), x->exit.value, ret);
 }
 
@@ -203,7 +209,8 @@ void lens_see(const struct lens *l, const struct trace_rec *x)
 	const struct chip *c;
 	struct access a;
 
-	if (!l->seen || x->kind != TRACE_EXIT || !access_of(l, x, &a) || x->dev >= l->seen->cnt)
+	if (!l->seen || x->kind != TRACE_EXIT || !access_of(l, x, &a) || !a.whole ||
+	    x->dev >= l->seen->cnt)
 		return;
 	c = chip_find(a.dev->type);
 	if (c && c->see)

@@ -45,6 +45,7 @@ struct access {
 	bool write;
 	uint32_t off;
 	uint64_t value;
+	bool whole; /* it began there, and not at another device's register before it */
 };
 
 struct chip {
@@ -54,6 +55,9 @@ struct chip {
 	/* What the access changes. NULL: nothing that matters. */
 	void (*see)(const struct access *a, struct seen *s);
 	const struct state *state; /* ends with a field NULL */
+	/* An element of the array @field, if it has a name of its own; its bits. Adds nothing: it
+	 * has none. */
+	const struct bits *(*element)(const char *field, uint32_t index, struct str *ret);
 };
 
 extern const struct chip chip_acpi_pm, chip_debugcon, chip_debugexit, chip_i8042, chip_i8254,

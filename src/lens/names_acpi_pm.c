@@ -23,7 +23,7 @@ static const struct reg evt[] = {
 };
 static const struct reg cnt[] = { { 0, 2, "PM1a_CNT", "PM1a_CNT", control, control } };
 static const struct reg tmr[] = { { 0, 4, "PM_TMR", "PM_TMR", NULL, NULL } };
-static const struct reg rst[] = { { 0, 1, "RST_CNT", "RST_CNT", reset, reset } };
+static const struct reg rst[] = { { 0, 1, "reset control", "reset control", reset, reset } };
 
 static const struct bits *name(const struct access *a, const struct seen *s, struct str *ret)
 {
@@ -34,12 +34,13 @@ static const struct bits *name(const struct access *a, const struct seen *s, str
 		return name_reg(a, "ACPI", cnt, ARRAY_LEN(cnt), ret);
 	if (in_region(a, "PM timer"))
 		return name_reg(a, "ACPI", tmr, ARRAY_LEN(tmr), ret);
-	return name_reg(a, "reset", rst, ARRAY_LEN(rst), ret);
+	return name_reg(a, NULL, rst, ARRAY_LEN(rst), ret);
 }
 
 static const struct state state[] = {
-	{ "sts", "PM1a_STS", event }, { "en", "PM1a_EN", event }, { "cnt", "PM1a_CNT", control },
-	{ "rst", "RST_CNT", reset },  { "carries", NULL, NULL },  { 0 },
+	{ "sts", "PM1a_STS", event },   { "en", "PM1a_EN", event },
+	{ "cnt", "PM1a_CNT", control }, { "rst", "reset control", reset },
+	{ "carries", NULL, NULL },      { 0 },
 };
 
-const struct chip chip_acpi_pm = { "acpi_pm", name, NULL, state };
+const struct chip chip_acpi_pm = { "acpi_pm", name, NULL, state, NULL };

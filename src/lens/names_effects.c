@@ -168,10 +168,8 @@ static const char *bare(const char *field)
 	return field;
 }
 
-static const struct state *state_of(const struct trace_device *d, const char *field)
+static const struct state *state_of(const struct chip *c, const char *field)
 {
-	const struct chip *c = chip_find(d->type);
-
 	for (const struct state *s = c ? c->state : NULL; s && s->field; s++)
 		if (!strcmp(s->field, field))
 			return s;
@@ -179,31 +177,47 @@ static const struct state *state_of(const struct trace_device *d, const char *fi
 }
 
 /* A byte of a function's configuration space is the register's. */
-static void name_element(const struct trace_field *f, const char *name, uint32_t index,
-			 struct str *ret)
+static bool is_config(const char *field)
 {
-	size_t len = strlen(f->name);
+	size_t len = strlen(field);
 
-	if (len > 4 && !strcmp(f->name + len - 4, ".cfg")) {
+	return len > 4 && !strcmp(field + len - 4, ".cfg");
+}
+
+/* What the field, or its element, is called; its bits. */
+static const struct bits *name_field(const struct chip *c, const struct state *s,
+				     const struct trace_field *f, uint32_t index, struct str *ret)
+{
+	const struct bits *b;
+
+	if (is_config(f->name)) {
 		str_add(ret, "PCI ");
 		name_pci_register(index, ret);
-		return;
+		return NULL;
 	}
-	str_add(ret, "%s", name);
+	if (c && c->element) {
+		b = c->element(f->name, index, ret);
+		if (ret->len)
+			return b;
+	}
+	str_add(ret, "%s", s ? s->name : bare(f->name));
 	if (f->count > 1)
 		str_add(ret, "[%u]", index);
+	return s ? s->bits : NULL;
 }
 
 static void field(const struct trace_device *d, const struct trace_rec *r, struct str *ret)
 {
 	const struct trace_field *f = &d->field[r->field.field];
-	const struct state *s = state_of(d, f->name);
+	const struct chip *c = chip_find(d->type);
+	const struct state *s = state_of(c, f->name);
 	_cleanup_(str_free) struct str name = { 0 };
+	const struct bits *b;
 
 	if (s && !s->name)
 		return;
-	name_element(f, s ? s->name : bare(f->name), r->field.index, &name);
-	bits_change(name.s ? name.s : "", s ? s->bits : NULL, r->field.from, r->field.to, ret);
+	b = name_field(c, s, f, r->field.index, &name);
+	bits_change(name.s ? name.s : "", b, r->field.from, r->field.to, ret);
 }
 
 void lens_effect(const struct lens *l, const struct trace_rec *r, struct str *ret)

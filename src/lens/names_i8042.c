@@ -79,4 +79,4 @@ static const struct state state[] = {
 	{ 0 },
 };
 
-const struct chip chip_i8042 = { "i8042", name, NULL, state };
+const struct chip chip_i8042 = { "i8042", name, NULL, state, NULL };

@@ -58,4 +58,4 @@ static const struct state state[] = {
 	{ 0 },
 };
 
-const struct chip chip_i8254 = { "i8254", name, NULL, state };
+const struct chip chip_i8254 = { "i8254", name, NULL, state, NULL };

@@ -120,4 +120,4 @@ static void see(const struct access *a, struct seen *s)
 
 static const struct state state[] = { PIC("master", "PIC1"), PIC("slave", "PIC2"), { 0 } };
 
-const struct chip chip_i8259 = { "i8259", name, see, state };
+const struct chip chip_i8259 = { "i8259", name, see, state, NULL };

@@ -83,4 +83,4 @@ static const struct state state[] = {
 	{ "redtbl", "pin", entry }, { 0 },
 };
 
-const struct chip chip_ioapic = { "ioapic", name, see, state };
+const struct chip chip_ioapic = { "ioapic", name, see, state, NULL };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* names_mc146818.c: MC146818, figure 11; which register port 0x71 is, port 0x70 says. */
+#include <string.h>
+
 #include "lens/names.h"
 
 enum { SEEN_INDEX };
@@ -88,4 +90,9 @@ static const struct state state[] = {
 	{ "synced", NULL, NULL },      { 0 },
 };
 
-const struct chip chip_mc146818 = { "mc146818", name, see, state };
+static const struct bits *element(const char *field, uint32_t index, struct str *ret)
+{
+	return strcmp(field, "cmos") != 0 ? NULL : name_cell(index, ret);
+}
+
+const struct chip chip_mc146818 = { "mc146818", name, see, state, element };

@@ -35,8 +35,8 @@ static const struct state post_state[] = {
 };
 static const struct state sysctl_state[] = { { "val", "system control A", port92 }, { 0 } };
 
-const struct chip chip_debugcon = { "debugcon", debugcon, NULL, NULL };
-const struct chip chip_debugexit = { "debugexit", debugexit, NULL, NULL };
-const struct chip chip_postcode = { "postcode", postcode, NULL, post_state };
-const struct chip chip_pvpanic = { "pvpanic", pvpanic, NULL, NULL };
-const struct chip chip_sysctl_a = { "sysctl_a", sysctl_a, NULL, sysctl_state };
+const struct chip chip_debugcon = { "debugcon", debugcon, NULL, NULL, NULL };
+const struct chip chip_debugexit = { "debugexit", debugexit, NULL, NULL, NULL };
+const struct chip chip_postcode = { "postcode", postcode, NULL, post_state, NULL };
+const struct chip chip_pvpanic = { "pvpanic", pvpanic, NULL, NULL, NULL };
+const struct chip chip_sysctl_a = { "sysctl_a", sysctl_a, NULL, sysctl_state, NULL };

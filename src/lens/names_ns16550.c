@@ -95,4 +95,4 @@ static const struct state state[] = {
 	{ 0 },
 };
 
-const struct chip chip_ns16550 = { "ns16550", name, see, state };
+const struct chip chip_ns16550 = { "ns16550", name, see, state, NULL };

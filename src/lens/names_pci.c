@@ -137,4 +137,4 @@ static void see(const struct access *a, struct seen *s)
 
 static const struct state state[] = { { "address", "CONFIG_ADDRESS", NULL }, { 0 } };
 
-const struct chip chip_pci_host = { "pci-host", name, see, state };
+const struct chip chip_pci_host = { "pci-host", name, see, state, NULL };

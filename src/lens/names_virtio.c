@@ -252,5 +252,5 @@ static const struct state state[] = {
 	{ 0 },
 };
 
-const struct chip chip_virtio_pci = { "virtio-pci", name_pci, see_pci, state };
-const struct chip chip_virtio_mmio = { "virtio-mmio", name_mmio, see_mmio, state };
+const struct chip chip_virtio_pci = { "virtio-pci", name_pci, see_pci, state, NULL };
+const struct chip chip_virtio_mmio = { "virtio-mmio", name_mmio, see_mmio, state, NULL };

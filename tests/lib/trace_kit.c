@@ -30,6 +30,7 @@ static struct trace_region pic_regions[] = {
 static struct trace_field pic_fields[] = { { "master.imr", 1, false, 1 } };
 static struct trace_region ioapic_regions[] = { { "ioapic", true, 0xfec00000, 0x1000 } };
 static struct trace_region rtc_regions[] = { { "mc146818", false, 0x70, 2 } };
+static struct trace_field rtc_fields[] = { { "cmos", 1, false, 128 } };
 static struct trace_region kbd_regions[] = {
 	{ "i8042 data", false, 0x60, 1 },
 	{ "i8042 command", false, 0x64, 1 },
@@ -77,7 +78,7 @@ static struct trace_device devices[KIT_DEVICES] = {
 	[KIT_PIT] = DEVICE_STATE("pit0", "i8254", pit),
 	[KIT_PIC] = DEVICE_STATE("pic0", "i8259", pic),
 	[KIT_IOAPIC] = DEVICE("ioapic0", "ioapic", ioapic),
-	[KIT_RTC] = DEVICE("rtc0", "mc146818", rtc),
+	[KIT_RTC] = DEVICE_STATE("rtc0", "mc146818", rtc),
 	[KIT_KBD] = DEVICE("kbc0", "i8042", kbd),
 	[KIT_PM] = DEVICE("pm0", "acpi_pm", pm),
 	[KIT_DEBUGCON] = DEVICE("debugcon0", "debugcon", debugcon),

@@ -126,7 +126,7 @@ static const struct step steps[] = {
 	{ KIT_PM, 0, 2, 2, true, 0x100, "ACPI PM1a_EN", "PWRBTN" },
 	{ KIT_PM, 1, 0, 2, true, 0x3401, "ACPI PM1a_CNT", "SCI_EN|SLP_TYP=5|SLP_EN" },
 	{ KIT_PM, 2, 0, 4, false, 77, "ACPI PM_TMR", "" },
-	{ KIT_PM, 3, 0, 1, true, 6, "reset RST_CNT", "SYS_RST|RST_CPU" },
+	{ KIT_PM, 3, 0, 1, true, 6, "reset control", "SYS_RST|RST_CPU" },
 	{ KIT_DEBUGCON, 0, 0, 1, true, '!', "debug console", "'!'" },
 	{ KIT_STUDENT, 0, 2, 1, true, 7, "dice0 the dice+0x2", "" },
 };
@@ -203,6 +203,19 @@ static void no_device(void **state)
 	}
 }
 
+/* A dword that ends in somebody's byte. */
+static void in_part(void **state)
+{
+	const struct lens l = { .machine = &kit_machine };
+	struct trace_rec x = kit_pio(0, KIT_PM, 0xcf8, true, 0x80000000);
+
+	(void)state;
+	x.exit.region = 3;
+	x.exit.off = 0;
+	x.exit.size = 4;
+	check(&l, &x, "reset control, in part", "");
+}
+
 static void effect_is(const struct trace_rec *r, const char *words)
 {
 	const struct lens l = { .machine = &kit_machine };
@@ -266,7 +279,10 @@ static void fields(void **state)
 		{ KIT_SERIAL, 2, 0, 0x61, 0x60, "LSR.DR 1 -> 0" },
 		{ KIT_SERIAL, 1, 0, 0x80, 0x03, "LCR.WLS 0 -> 3, LCR.DLAB 1 -> 0" },
 		{ KIT_SERIAL, 3, 2, 0, 0x41, "RX FIFO[2] 0 -> 0x41" },
-		{ KIT_SERIAL, 5, 0, 5, 7, "" }, /* rx_head: nobody's business */
+		{ KIT_SERIAL, 5, 0, 5, 7, "" },                   /* rx_head: nobody's business */
+		{ KIT_SERIAL, 0, 0, 0x00, 0x0f, "IER 0 -> 0xf" }, /* too many to tell */
+		{ KIT_RTC, 0, 12, 0x00, 0x40, "C.PF 0 -> 1" },
+		{ KIT_RTC, 0, 0x40, 1, 2, "CMOS byte 0x40 1 -> 2" },
 		{ KIT_PIT, 0, 0, 0, 0x2e9b, "channel 0 reload 0 -> 0x2e9b" },
 		{ KIT_DISK, 0, 4, 0, 6, "PCI COMMAND 0 -> 6" },
 		{ KIT_STUDENT, 0, 0, 1, 6, "face 1 -> 6" },
@@ -290,6 +306,7 @@ int main(void)
 		cmocka_unit_test(names_follow_the_guest),
 		cmocka_unit_test(names_without_memory),
 		cmocka_unit_test(no_device),
+		cmocka_unit_test(in_part),
 		cmocka_unit_test(events),
 		cmocka_unit_test(fields),
 	};
