@@ -114,7 +114,7 @@ LAB_C_ELF := $(LAB_C:%.c=$(B)/%.elf)
 LAB_GUESTS := $(LAB_S:%.S=$(B)/%.elf) $(LAB_S:%.S=$(B)/%.bin) $(LAB_C_ELF)
 FIRMWARE += $(LAB_GUESTS)
 ALLOBJ  := $(OBJS) $(MAINOBJ) $(LIBTEST) \
-           $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c tests/lab/inithost.c))
+           $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c tests/cli/*.c tests/lab/inithost.c))
 
 # Debug information goes next to the program, where gdb finds it, and costs nothing when it is not read.
 define split-debug
@@ -170,6 +170,12 @@ $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libtest.a $(B)/libtrapeze.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
+
+# A recording for tests/cli, written and not recorded.
+$(B)/cli/%: $(B)/obj/tests/cli/%.o $(B)/libtrapeze.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 # The init of guests that run one command: a static program of its own, which the VMM carries along
 # (src/boot/init_image.c). It has no C library, so no sanitizer and no hardening that wants one.
@@ -254,7 +260,7 @@ unit: $(UNIT) ## run the unit tests (no /dev/kvm needed)
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --jobs $$(($(if $(filter thread,$(SAN)),1,2) * $$(nproc))) unit $(UNIT)
 kvm: $(KVM) $(B)/trapeze $(FIRMWARE) ## run the tests that need the host's /dev/kvm
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm --jobs $$(nproc) kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
-cli: $(B)/trapeze ## run the command line's own tests
+cli: $(B)/trapeze $(B)/cli/recording ## run the command line's own tests
 	$(Q)$(TEST_ENV) scripts/run-tests.sh cli $(sort $(wildcard tests/cli/*.sh))
 
 .PHONY: check check-asan asan check-ubsan ubsan check-tsan tsan

@@ -50,7 +50,7 @@ static unsigned slot_of(const struct lens_summary *s, const char *kind, const ch
 	unsigned i = hash % SUMMARY_SLOTS;
 
 	while (s->slot[i]) {
-		const struct summary_entry *e = s->row[s->slot[i] - 1];
+		const struct summary_entry *e = &s->row[s->slot[i] - 1];
 
 		if (e->hash == hash && !strcmp(e->kind, kind) && !strcmp(e->name, name))
 			break;
@@ -61,8 +61,7 @@ static unsigned slot_of(const struct lens_summary *s, const char *kind, const ch
 
 static int more_first(const void *a, const void *b)
 {
-	const struct summary_entry *x = *(struct summary_entry *const *)a;
-	const struct summary_entry *y = *(struct summary_entry *const *)b;
+	const struct summary_entry *x = a, *y = b;
 
 	return (x->away.cnt < y->away.cnt) - (x->away.cnt > y->away.cnt);
 }
@@ -72,16 +71,16 @@ static void make_room(struct lens_summary *s)
 {
 	qsort(s->row, s->row_cnt, sizeof(*s->row), more_first);
 	while (s->row_cnt > SUMMARY_ROWS / 2) {
-		struct summary_entry *e = s->row[--s->row_cnt];
+		struct summary_entry *e = &s->row[--s->row_cnt];
 
 		histogram_merge(&s->other.away, &e->away);
 		s->other.handler_ns += e->handler_ns;
 		free(e->name);
-		free(e);
+		memset(e, 0, sizeof(*e));
 	}
 	memset(s->slot, 0, sizeof(s->slot));
 	for (unsigned i = 0; i < s->row_cnt; i++) {
-		const struct summary_entry *e = s->row[i];
+		const struct summary_entry *e = &s->row[i];
 
 		s->slot[slot_of(s, e->kind, e->name, e->hash)] = (uint16_t)(i + 1);
 	}
@@ -100,21 +99,18 @@ static struct summary_entry *entry_of(struct lens_summary *s, const struct lens 
 	hash = hash_of(kind, name);
 	at = slot_of(s, kind, name, hash);
 	if (s->slot[at])
-		return s->row[s->slot[at] - 1];
+		return &s->row[s->slot[at] - 1];
 	if (s->row_cnt == SUMMARY_ROWS) {
 		make_room(s);
 		at = slot_of(s, kind, name, hash);
 	}
-	e = calloc(1, sizeof(*e));
-	if (e)
-		e->name = strdup(name);
-	if (!e || !e->name) {
-		free(e);
+	e = &s->row[s->row_cnt];
+	e->name = strdup(name);
+	if (!e->name)
 		return &s->other;
-	}
 	e->kind = kind;
 	e->hash = hash;
-	s->row[s->row_cnt++] = e;
+	s->row_cnt++;
 	s->slot[at] = (uint16_t)s->row_cnt;
 	return e;
 }
@@ -215,10 +211,8 @@ struct lens_summary *lens_summary_free(struct lens_summary *s)
 {
 	if (!s)
 		return NULL;
-	for (unsigned i = 0; i < s->row_cnt; i++) {
-		free(s->row[i]->name);
-		free(s->row[i]);
-	}
+	for (unsigned i = 0; i < s->row_cnt; i++)
+		free(s->row[i].name);
 	str_free(&s->name);
 	for (unsigned i = 0; i < TRACE_DEVICES_MAX; i++)
 		free(s->device[i].request);
@@ -261,7 +255,7 @@ bool summary_table(const struct lens_summary *s, struct summary_table *ret)
 	bool fine = t.row != NULL;
 
 	for (unsigned i = 0; i < s->row_cnt && fine; i++)
-		fine = add_row(&t, s->row[i], false);
+		fine = add_row(&t, &s->row[i], false);
 	if (fine && s->other.away.cnt)
 		fine = add_row(&t, &s->other, true);
 	if (!fine) {

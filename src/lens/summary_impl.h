@@ -24,7 +24,7 @@ struct summary_device {
 };
 
 struct lens_summary {
-	struct summary_entry *row[SUMMARY_ROWS];
+	struct summary_entry row[SUMMARY_ROWS]; /* their memory comes when they are used */
 	unsigned row_cnt, max_rows;
 	uint16_t slot[SUMMARY_SLOTS]; /* row's number + 1; 0: free */
 	struct summary_entry other;

@@ -11,10 +11,10 @@ static struct trace_region com = { "com", false, 0x3f8, 8 };
 static struct trace_region window = { "window", false, 0x1000, 256 };
 static struct trace_region eight = { "eight\033[2J", false, 0x2000, 256 };
 static struct trace_device devices[] = {
-	{ .id = "serial0", .type = "ns16550", .region = &com, .region_cnt = 1 },
-	{ .id = "thing", .type = "of-ours", .region = &window, .region_cnt = 1 },
-	{ .id = "rtc", .type = "mc146818" },
-	{ .id = "disk\033[2J", .type = "virtio-blk", .region = &eight, .region_cnt = 1 },
+	{ .id = "serial0", .type = "ns16550", .pci = -1, .region = &com, .region_cnt = 1 },
+	{ .id = "thing", .type = "of-ours", .pci = -1, .region = &window, .region_cnt = 1 },
+	{ .id = "rtc", .type = "mc146818", .pci = -1 },
+	{ .id = "disk\033[2J", .type = "virtio-blk", .pci = -1, .region = &eight, .region_cnt = 1 },
 };
 static const struct trace_machine machine = {
 	.cpu_cnt = 2,

@@ -85,7 +85,7 @@ function drawRequests(g, l, y) {
 function sliceText(g, l, k, left, right, y, h) {
 	const room = right - left - 8;
 	if (room < 40) return;
-	const i = l.idx[k], words = S[C.name[i]] || S[C.label[i]];
+	const i = l.idx[k], words = (accesses(i) && S[C.name[i]]) || S[C.label[i]];
 	g.fillStyle = colour.panel;
 	let t = words;
 	if (g.measureText(t).width > room) {

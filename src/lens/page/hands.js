@@ -122,7 +122,7 @@ function onKey(e) {
 		if (e.key === 'Escape') $('canvas').focus();
 		return;
 	}
-	if (e.target.closest('[role=tabpanel], [role=tablist]') && /^(Arrow|Home|End)/.test(e.key)) return;
+	if (e.target instanceof Element && e.target.closest('[role=tabpanel], [role=tablist]') && /^(Arrow|Home|End)/.test(e.key)) return;
 	const k = keys[e.key];
 	if (!k) return;
 	e.preventDefault();
@@ -161,10 +161,12 @@ function grabBar() {
 	$('fit').addEventListener('click', fit);
 }
 
+/* A canvas that gets another size is empty, so it is drawn at once: before the browser paints. */
 function resized() {
 	for (const id of ['overview', 'axis', 'canvas']) sizeCanvas(id);
 	overviewPicture = null;
 	scroll(0);
+	draw();
 }
 
 async function main() {

@@ -75,7 +75,7 @@ function fillLimits() {
 	box.append(el('h3', {}, 'what is missing'));
 	if (F.cut) say(`The recording is cut: ${F.cut}. What is here is good up to there.`, true);
 	if (F.lost) say(`${count(F.lost)} records were lost, as there was no room for them: ` +
-		F.threads.filter(t => t.lost).map(t => `${t.name} ${count(t.lost)}`).join(', ') + '.', true);
+		F.threads.filter(t => t.lost).map(t => `${t.name}: ${count(t.lost)}`).join(', ') + '.', true);
 	if (F.from || F.to) say(`This is the part from ${span(F.from)} to ${F.to ? span(F.to) : 'the end'}.`);
 	if (F.filtered) say('A filter was used: steps that do not fit it are not on this page.');
 	if (F.effects_left_out) say(`${count(F.effects_left_out)} effects of exits that have more than a thousand are left out.`);
