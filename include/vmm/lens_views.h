@@ -17,9 +17,6 @@ struct lens_cut {
 	const struct lens_filter *filter; /* NULL: everything; borrowed */
 };
 
-/* What @t's records are named by. Borrows from @t. */
-struct lens lens_of(const struct trace *t);
-
 /* Everything that is in @c, summed up. NULL: no memory. */
 struct lens_summary *lens_summarize(const struct trace *t, const struct lens_cut *c);
 
@@ -30,10 +27,11 @@ int lens_print_summary(const struct trace *t, const struct lens_cut *c, unsigned
 
 /*
  * Two runs side by side: exits and time by kind and register, what changed most first, and what
- * was saved or added in all. @names: what the two are called in the heading. -ENOMEM.
+ * was saved or added in all. @names: what the two are called in the heading. @c: of each. -ENOMEM.
  */
-int lens_print_diff(const struct trace *t[2], const char *const names[2], const struct lens_cut *c,
-		    unsigned rows, struct str *ret, struct error **errp) __must_check;
+int lens_print_diff(const struct trace *const t[2], const char *const names[2],
+		    const struct lens_cut c[2], unsigned rows, struct str *ret,
+		    struct error **errp) __must_check;
 
 /*
  * Trace Event JSON for ui.perfetto.dev and chrome://tracing: a track for each vCPU with slices of

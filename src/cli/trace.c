@@ -23,7 +23,10 @@ const struct opt trace_options[] = {
 	{ "Recordings", NULL, "to", NULL, 0, "TIME", &opt_duration, OFF(to),
 	  .help = "Leave out what was later" },
 	{ "Recordings", NULL, "lines", NULL, 'n', "N", &opt_count, OFF(count),
-	  .range = { 1, UINT32_MAX, 0 }, .fallback = "all", .help = "Print at most so many lines" },
+	  .range = { 1, UINT32_MAX, 0 }, .fallback = "all; of registers in a summary 40",
+	  .help = "Print at most so many lines" },
+	{ "Recordings", NULL, "output", NULL, 'o', "FILE", &opt_file, OFF(output),
+	  .help = "html, perfetto: the file to write" },
 	{ "Help", NULL, "help", NULL, 'h', NULL, &opt_action, OFF(help),
 	  .help = "Print this help and exit" },
 };
@@ -35,6 +38,10 @@ static const struct subverb {
 	int (*run)(const struct trace_args *a, struct error **errp);
 } subverbs[] = {
 	{ "show", "FILE [FILTER]", 1, 2, trace_show },
+	{ "summary", "FILE [FILTER]", 1, 2, trace_summary },
+	{ "diff", "FILE FILE [FILTER]", 2, 3, trace_diff },
+	{ "html", "FILE [FILTER] -o PAGE", 1, 2, trace_html },
+	{ "perfetto", "FILE [FILTER] -o FILE", 1, 2, trace_perfetto },
 };
 
 /* --- what they have in common ----------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #define CLI_TRACE_H
 
 #include "vmm/cli.h"
-#include "vmm/lens.h"
+#include "vmm/lens_views.h"
 
 struct trace_args {
 	char *symbols, *output;
@@ -24,8 +24,23 @@ int trace_open(const struct trace_args *a, const char *path, struct trace **ret,
 int trace_filter(const struct trace *t, const char *text, struct lens_filter **ret,
 		 struct error **errp) __must_check;
 
+/* A recording and what of it is wanted. Zeroed: none. */
+struct trace_part {
+	struct trace *trace;
+	struct lens_filter *filter;
+	struct lens_cut cut;
+};
+/* To be closed also after an error. @filter: its text, or NULL. */
+int trace_part_open(const struct trace_args *a, const char *path, const char *filter,
+		    struct trace_part *ret, struct error **errp) __must_check;
+void trace_part_close(struct trace_part *p);
+
 /* Subverbs: 0 or -errno. */
 int trace_show(const struct trace_args *a, struct error **errp);
+int trace_summary(const struct trace_args *a, struct error **errp);
+int trace_diff(const struct trace_args *a, struct error **errp);
+int trace_html(const struct trace_args *a, struct error **errp);
+int trace_perfetto(const struct trace_args *a, struct error **errp);
 
 static inline void trace_freep(struct trace **t)
 {

@@ -31,6 +31,10 @@ static const struct opt_word img_words[] = {
 
 static const struct opt_word trace_words[] = {
 	{ "show", 0, "exits, a line each" },
+	{ "summary", 0, "exits by kind and register, and where the time went" },
+	{ "diff", 0, "two runs side by side" },
+	{ "html", 0, "a page that shows the run over time" },
+	{ "perfetto", 0, "the same for ui.perfetto.dev" },
 	{ 0 },
 };
 
@@ -110,7 +114,7 @@ const struct verb verbs[VERB_CNT] = {
 	},
 	[VERB_TRACE] = {
 		.name = "trace",
-		.args = "show FILE [FILTER] [OPTION...]",
+		.args = "show|summary|diff|html|perfetto FILE... [FILTER] [OPTION...]",
 		.summary = "read a recording of a guest's exits",
 		.description =
 			"Reads what `trapeze run --trace-out FILE` has written; no KVM is needed for "
@@ -119,6 +123,16 @@ const struct verb verbs[VERB_CNT] = {
 			"show FILE [FILTER]: a line for each exit: number, time since the guest began, "
 			"vCPU, what it was, what the guest accessed, by the data sheet's name, value, "
 			"RIP and the instruction there, what the device did, and how long that took.\n\n"
+			"summary FILE [FILTER]: exits by kind and register: how many, their share of the "
+			"vCPUs' time, total, median and 99th percentile; each device; how time was "
+			"split between guest, KVM and VMM; and what KVM handled by itself.\n\n"
+			"diff FILE FILE [FILTER]: two runs side by side, what changed most first, and "
+			"what was saved or added in all.\n\n"
+			"html FILE [FILTER] -o PAGE: one page that needs no network and no server: "
+			"vCPUs, devices and threads over time, search, and the whole story of each "
+			"exit. A page holds two million steps; --from, --to and a filter cut a longer "
+			"recording.\n\n"
+			"perfetto FILE [FILTER] -o FILE: trace events in JSON, for ui.perfetto.dev.\n\n"
 			"A filter is made of words KEY=VALUE: kind (io, in, out, mmio, hlt, msr, eoi, "
 			"irq, queue ...), dev (a device, or a type of devices), addr (N or N-M), reg (a "
 			"part of the register's name), value, vcpu, rip (N, N-M, or a function), and "

@@ -75,10 +75,10 @@ static void join(struct diff *d)
 	qsort(d->row, d->cnt, sizeof(*d->row), by_change);
 }
 
-static bool load(struct diff *d, const struct trace *t[2], const struct lens_cut *c)
+static bool load(struct diff *d, const struct trace *const t[2], const struct lens_cut c[2])
 {
 	for (unsigned s = 0; s < 2; s++) {
-		struct lens_summary *sum = lens_summarize(t[s], c);
+		struct lens_summary *sum = lens_summarize(t[s], &c[s]);
 		bool fine = sum && summary_table(sum, &d->table[s]);
 
 		if (sum)
@@ -218,7 +218,7 @@ static void print_time(struct str *to, const char *name, uint64_t a, uint64_t b)
 }
 
 /* Of the whole runs; nothing if one of them has no end. */
-static void print_times(const struct trace *t[2], struct str *to)
+static void print_times(const struct trace *const t[2], struct str *to)
 {
 	struct trace_cpu_time a = sum_times(t[0]), b = sum_times(t[1]);
 
@@ -240,7 +240,7 @@ static uint64_t stat_exits(const struct trace *t)
 	return 0;
 }
 
-static void print_limits(const struct trace *t[2], struct str *to)
+static void print_limits(const struct trace *const t[2], struct str *to)
 {
 	uint64_t a = stat_exits(t[0]), b = stat_exits(t[1]);
 	char buf[SPAN_MAX];
@@ -258,8 +258,8 @@ static void print_limits(const struct trace *t[2], struct str *to)
 	}
 }
 
-int lens_print_diff(const struct trace *t[2], const char *const names[2], const struct lens_cut *c,
-		    unsigned rows, struct str *ret, struct error **errp)
+int lens_print_diff(const struct trace *const t[2], const char *const names[2],
+		    const struct lens_cut c[2], unsigned rows, struct str *ret, struct error **errp)
 {
 	struct diff d = { 0 };
 	bool fine = load(&d, t, c);

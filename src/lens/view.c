@@ -10,20 +10,15 @@
 #include "lens/summary_impl.h"
 #include "vmm/error.h"
 
-struct lens lens_of(const struct trace *t)
-{
-	return (struct lens){
-		.machine = &t->machine,
-		.symbols = t->symbols,
-		.slide = t->slide,
-		.slide_known = t->slide_known,
-	};
-}
-
 void view_begin(struct view *v, const struct trace *t, const struct lens_cut *c)
 {
-	*v = (struct view){ .trace = t, .cut = *c, .lens = lens_of(t) };
+	*v = (struct view){
+		.trace = t,
+		.cut = *c,
+		.lens = { .machine = &t->machine, .symbols = t->symbols },
+	};
 	v->lens.seen = lens_seen_new(&t->machine);
+	(void)!lens_slides_of(t, &v->slides, NULL); /* without: no symbols */
 	if (!v->cut.to)
 		v->cut.to = UINT64_MAX;
 }
@@ -51,6 +46,7 @@ static bool advance(struct view *v, struct trace_item *ret)
 	if (!trace_next(v->trace, &v->cursor, ret))
 		return false;
 	v->last = ret->rec;
+	lens_slide_at(&v->slides, ret->rec->t, &v->lens);
 	return true;
 }
 
@@ -140,7 +136,7 @@ int lens_print_summary(const struct trace *t, const struct lens_cut *c, unsigned
 		       struct str *ret, struct error **errp)
 {
 	struct lens_summary *s = lens_summarize(t, c);
-	struct lens l = lens_of(t);
+	const struct lens l = { .machine = &t->machine };
 
 	if (!s)
 		return err_errno(errp, ENOMEM, "cannot sum up the recording");

@@ -8,7 +8,8 @@
 struct view {
 	const struct trace *trace;
 	struct lens_cut cut;
-	struct lens lens;
+	struct lens lens; /* as of the item that was given last */
+	struct lens_slides slides;
 	struct trace_cursor cursor;
 	const struct trace_rec *last; /* that lens_see() was not told of */
 };

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* output_file.h: a file that appears, under its name, when it is complete. */
+#ifndef CLI_OUTPUT_FILE_H
+#define CLI_OUTPUT_FILE_H
+
+#include <stdio.h>
+
+#include "vmm/base.h"
+
+struct error;
+
+struct output_file {      /* zeroed: none */
+	const char *path; /* borrowed */
+	char *early;      /* what it is called until then; NULL: it is standard output */
+	FILE *f;
+};
+
+/* @path of "-" is standard output. What is no file (a pipe, a device) is written to as it is. */
+int output_file_open(const char *path, struct output_file *ret, struct error **errp) __must_check;
+/* All was written: gives it its name. Says what went wrong on the way, and leaves nothing then. */
+int output_file_finish(struct output_file *o, struct error **errp) __must_check;
+/* Not finished: removes it. Zeroed and finished ones are fine. */
+void output_file_drop(struct output_file *o);
+
+#endif
