@@ -8,6 +8,17 @@
 #include <sys/stat.h>
 
 #include "vmm/error.h"
+#include "vmm/io.h"
+
+/* stdio forgets what went wrong; this remembers it. */
+static ssize_t write_some(void *cookie, const char *p, size_t len)
+{
+	struct output_file *o = cookie;
+
+	if (!o->err)
+		o->err = -io_write_all(o->fd, p, len);
+	return o->err ? 0 : (ssize_t)len; /* 0 is an error (fopencookie(3)) */
+}
 
 /* A file, or nothing yet: it can be replaced as a whole. */
 static bool can_be_replaced(const char *path)
@@ -17,78 +28,48 @@ static bool can_be_replaced(const char *path)
 	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
 }
 
-static int open_early(struct output_file *o, struct error **errp)
+/* A descriptor, or -errno. */
+static int open_path(struct output_file *o)
 {
-	_cleanup_close_ int fd = -1;
+	int fd;
 
-	if (asprintf(&o->early, "%s.XXXXXX", o->path) < 0) {
-		o->early = NULL;
-		return err_errno(errp, ENOMEM, "cannot write '%s'", o->path);
-	}
-	fd = mkostemp(o->early, O_CLOEXEC);
-	if (fd < 0) {
-		int err = errno;
-
-		free(o->early);
-		o->early = NULL;
-		return err_errno(errp, err, "cannot write '%s'", o->path);
-	}
-	o->f = fdopen(fd, "w");
-	if (!o->f)
-		return err_errno(errp, errno, "cannot write '%s'", o->path);
-	take_fd(&fd);
-	return 0;
-}
-
-int output_file_open(const char *path, struct output_file *ret, struct error **errp)
-{
-	struct output_file o = { .path = path };
-	int r = 0;
-
-	if (!strcmp(path, "-")) {
-		o.f = stdout;
-	} else if (can_be_replaced(path)) {
-		r = open_early(&o, errp);
-	} else {
-		o.f = fopen(path, "we");
-		if (!o.f)
-			r = err_errno(errp, errno, "cannot write '%s'", path);
-	}
-	if (r < 0)
-		output_file_drop(&o);
+	if (!strcmp(o->path, "-"))
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	else if (!can_be_replaced(o->path))
+		fd = open(o->path, O_WRONLY | O_CLOEXEC);
+	else if (asprintf(&o->early, "%s.XXXXXX", o->path) < 0)
+		o->early = NULL, errno = ENOMEM, fd = -1;
 	else
-		*ret = o;
-	return r;
+		fd = mkostemp(o->early, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
-/* 0 or an errno; also if an earlier write has failed. */
-static int close_file(struct output_file *o)
+int output_file_open(struct output_file *o, const char *path, struct error **errp)
 {
-	bool bad = ferror(o->f);
-	FILE *f = o->f;
-	int err = 0;
+	*o = (struct output_file){ .path = path };
+	o->fd = open_path(o);
+	if (o->fd < 0) {
+		int err = -o->fd;
 
-	o->f = NULL;
-	errno = 0;
-	if (f == stdout)
-		return fflush(f) ? errno : bad ? EIO : 0;
-	if (fflush(f) && !err)
-		err = errno;
-	if (o->early && !err && fchmod(fileno(f), 0644) < 0)
-		err = errno;
-	if (fclose(f) && !err)
-		err = errno;
-	return err ? err : bad ? EIO : 0;
+		free(o->early); /* it was not made */
+		o->early = NULL;
+		return err_errno(errp, err, "cannot write '%s'", path);
+	}
+	o->f = fopencookie(o, "w", (cookie_io_functions_t){ .write = write_some });
+	return o->f ? 0 : err_errno(errp, ENOMEM, "cannot write '%s'", path);
 }
 
 int output_file_finish(struct output_file *o, struct error **errp)
 {
-	int err = close_file(o), r;
+	int r;
 
-	if (!err && o->early && rename(o->early, o->path) < 0)
-		err = errno;
-	if (err) {
-		r = err_errno(errp, err, "cannot write '%s'", o->path);
+	if (fclose(o->f) && !o->err)
+		o->err = errno;
+	o->f = NULL;
+	if (!o->err && o->early && (fchmod(o->fd, 0644) < 0 || rename(o->early, o->path) < 0))
+		o->err = errno;
+	if (o->err) {
+		r = err_errno(errp, o->err, "cannot write '%s'", o->path);
 		output_file_drop(o);
 		return r;
 	}
@@ -99,8 +80,12 @@ int output_file_finish(struct output_file *o, struct error **errp)
 
 void output_file_drop(struct output_file *o)
 {
-	if (o->f && o->f != stdout)
+	if (!o->path)
+		return;
+	if (o->f)
 		fclose(o->f);
+	if (o->fd >= 0)
+		close(o->fd);
 	if (o->early)
 		unlink(o->early);
 	free(o->early);

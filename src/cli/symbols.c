@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* symbols.c: `trapeze symbols`: what a kernel's addresses are called. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "cli/output_file.h"
 #include "vmm/boot.h"
 #include "vmm/cli.h"
 #include "vmm/error.h"
-#include "vmm/io.h"
 #include "vmm/parse.h"
 #include "vmm/symbols.h"
 
@@ -67,30 +65,19 @@ static int look_up(const struct symbols *s, const char *word, struct error **err
 	return 0;
 }
 
-/* Appears when it is complete. */
 static int write_file(const struct symbols *s, const char *path, struct error **errp)
 {
-	_cleanup_free_ char *early = NULL;
+	_cleanup_(output_file_drop) struct output_file to = { 0 };
 	_cleanup_free_ void *elf = NULL;
-	_cleanup_close_ int fd = -1;
 	size_t len;
 	int r = symbols_to_elf(s, &elf, &len, errp);
 
+	if (r == 0)
+		r = output_file_open(&to, path, errp);
 	if (r < 0)
 		return r;
-	if (asprintf(&early, "%s.XXXXXX", path) < 0)
-		return err_errno(errp, ENOMEM, "cannot write '%s'", path);
-	fd = mkostemp(early, O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(errp, errno, "cannot write '%s'", path);
-	r = io_write_all(fd, elf, len);
-	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(early, path) < 0))
-		r = -errno;
-	if (r < 0) {
-		unlink(early);
-		return err_errno(errp, -r, "cannot write '%s'", path);
-	}
-	return 0;
+	fwrite(elf, 1, len, to.f); /* finishing tells if that went wrong */
+	return output_file_finish(&to, errp);
 }
 
 static int run(const struct symbols_args *a, const struct opt_args *args, struct error **errp)

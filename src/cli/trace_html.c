@@ -24,7 +24,7 @@ static int write_file(const struct trace_args *a, const char *verb, const char *
 	}
 	r = trace_part_open(a, a->rest[0], a->rest_cnt > 1 ? a->rest[1] : NULL, &p, errp);
 	if (r == 0)
-		r = output_file_open(a->output, &to, errp);
+		r = output_file_open(&to, a->output, errp);
 	if (r == 0)
 		r = fn(p.trace, &p.cut, to.f, errp);
 	return r == 0 ? output_file_finish(&to, errp) : r;

@@ -114,7 +114,7 @@ const struct verb verbs[VERB_CNT] = {
 	},
 	[VERB_TRACE] = {
 		.name = "trace",
-		.args = "show|summary|diff|html|perfetto FILE... [FILTER] [OPTION...]",
+		.args = "show|summary|diff|html|perfetto FILE [FILTER] [OPTION...]",
 		.summary = "read a recording of a guest's exits",
 		.description =
 			"Reads what `trapeze run --trace-out FILE` has written; no KVM is needed for "
