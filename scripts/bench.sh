@@ -4,7 +4,7 @@
 # make bench: what trapeze costs, next to its peers, measured in the same run. A table for people,
 # BUILD/bench.json for machines.
 #
-#   scripts/bench.sh [PART...]        start, lab, disk, net, test; none: all
+#   scripts/bench.sh [PART...]        start, lab, trace, disk, net, test; none: all
 #
 # Exit status 1 if something could not be measured or misses its target.
 #
@@ -22,7 +22,7 @@ make -s B="$B" all static firmware lab-files "$B/lab/peer.cpio" "$B/bench/spawn"
 metrics=$B/bench/metrics
 : >"$metrics"
 bad=0
-parts=" ${*:-start lab disk net test} "
+parts=" ${*:-start lab trace disk net test} "
 wanted() { [[ $parts = *" $1 "* ]]; }
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
@@ -93,6 +93,12 @@ if wanted lab; then
 		--file "/floor=$B/bench/static/floor" -- sh /bench.sh || bad=1
 	in_lab "$B/bench/out.memory" --smp 1 --peer --memory 2048 --timeout 300 --log "$B/bench/lab-memory" \
 		--file "/bench.sh=tests/bench/memory.sh" -- sh /bench.sh || bad=1
+fi
+if wanted trace; then
+	echo "bench: what a trace costs, in the lab (one minute or so) ..."
+	in_lab "$B/bench/out.trace" --bench --memory 2048 --timeout 300 --log "$B/bench/lab-trace" \
+		--file "/bench.sh=tests/bench/trace.sh" --file "/spawn=$B/bench/static/spawn" \
+		--file "/floor=$B/bench/static/floor" -- sh /bench.sh || bad=1
 fi
 # A lab for each, two at a time: they count instructions, so that neither is in the other's way, and one
 # that hangs takes no other's figures with it. QEMU's clock of instructions now and then stands still
@@ -209,6 +215,18 @@ awk -v json="$B/bench.json" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v kernel="
 		row("exit.floor", "floor: bare KVM_RUN loop", "instr")
 		row("exit.qemu", "QEMU q35", "instr")
 		row("exit.trapeze", "trapeze", "instr", "3650")
+		print "\nTraces: the same exit, and a boot (bzImage, hints; 10^9 instructions)"
+		ratio("trace.exit.ratio", "trace.exit.file", "trace.exit.floor")
+		ratio("trace.boot.ratio", "trace.boot.file", "trace.boot.off")
+		row("trace.exit.floor", "floor: bare KVM_RUN loop", "instr")
+		row("trace.exit.off", "trapeze, not traced", "instr", "3650")
+		row("trace.exit.file", "everything to a file", "instr")
+		row("trace.exit.ratio", "everything to a file / floor", "times", "2.0")
+		row("trace.exit.summary", "a summary at the end", "instr")
+		row("trace.boot.off", "boot, not traced", "G")
+		row("trace.boot.file", "boot, everything to a file", "G")
+		row("trace.boot.ratio", "traced / not", "times", "1.5")
+		row("trace.boot.size", "what the file takes", "KiB")
 		print "\nMemory: private pages of the VMM, guest RAM aside, guest booted"
 		row("memory.qemu.1", "QEMU q35, 1 CPU", "KiB")
 		row("memory.trapeze.1", "trapeze, 1 CPU", "KiB", "1024")
@@ -286,9 +304,9 @@ awk -v json="$B/bench.json" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v kernel="
 		print "\nTests: 10^9 instructions, boot included"
 		ratio("test.command.ratio", "test.command", "test.run.drivers")
 		if (("test.one" in m) && ("test.fifty" in m)) m["test.fifty.ratio"] = sprintf("%.3f", m["test.fifty"] / (50 * m["test.one"]))
-		row("test.run", "trapeze run, to the init's first instruction", "G")
+		row("test.run", "trapeze run, to the first instruction of the init", "G")
 		row("test.run.drivers", "the same behind the drivers of a virtio console", "G")
-		row("test.command", "trapeze test, to the command's first instruction", "G")
+		row("test.command", "trapeze test, to the first instruction of the command", "G")
 		row("test.command.ratio", "trapeze test / trapeze run", "times", "1.05")
 		row("test.one", "one test of true", "G")
 		row("test.fifty", "fifty in one call, two at a time", "G")

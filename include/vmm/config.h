@@ -160,6 +160,14 @@ struct vm_config {
 		char *device;   /* --lab-device: a program that is a port device; NULL: none */
 		bool dirty_log; /* --dirty-log */
 	} lab;
+	struct {
+		/*
+		 * --trace: NULL: not. Else "summary" or nothing, which is lines, and behind a comma
+		 * or by itself what lens_filter_parse() takes.
+		 */
+		char *show;
+		char *out; /* --trace-out; NULL: none */
+	} trace;
 	char *log_file;
 	unsigned log_level; /* 0 errors .. 3 debug */
 	bool stats;         /* --stats: how it ended and what it cost, on stderr */
@@ -173,6 +181,28 @@ void config_free(struct vm_config *c); /* accepts a zeroed struct */
  * (topology product, irqchip user needs 1 CPU, ...). The message names the options.
  */
 int config_check(struct vm_config *c, struct error **errp) __must_check;
+
+#define CONFIG_TRACE_SUMMARY "summary"
+
+/* --trace=summary, or summary,FILTER. */
+static inline bool config_trace_summary(const struct vm_config *c)
+{
+	const size_t len = sizeof(CONFIG_TRACE_SUMMARY) - 1;
+	const char *s = c->trace.show;
+
+	return s && !strncmp(s, CONFIG_TRACE_SUMMARY, len) && (!s[len] || s[len] == ',');
+}
+
+/* What --trace says of which records: for lens_filter_parse(), "" for all of them. */
+static inline const char *config_trace_filter(const struct vm_config *c)
+{
+	const char *s = c->trace.show ? c->trace.show : "";
+
+	if (!config_trace_summary(c))
+		return s;
+	s += sizeof(CONFIG_TRACE_SUMMARY) - 1;
+	return *s ? s + 1 : s;
+}
 
 /* Port 0 of the virtio console device, and the device. */
 static inline bool config_has_console(const struct vm_config *c)

@@ -96,7 +96,11 @@ static struct ring *ring_new(uint32_t records)
 	}
 	r->mask = records - 1;
 	r->vcpu = my_vcpu_plus_1 - 1;
-	prctl(PR_GET_NAME, r->name);
+	/* The first thread is called as the process. */
+	if (gettid() == getpid())
+		strcpy(r->name, "main");
+	else
+		prctl(PR_GET_NAME, r->name);
 	r->name[sizeof(r->name) - 1] = '\0';
 	return r;
 }

@@ -14,6 +14,7 @@
 #include "vmm/cli.h"
 #include "vmm/cpuid.h"
 #include "vmm/error.h"
+#include "vmm/lens.h"
 #include "vmm/log.h"
 #include "vmm/parse.h"
 #include "vmm/str.h"
@@ -70,6 +71,8 @@ void config_free(struct vm_config *c)
 	free(c->dump.dtb);
 	free(c->lab.device);
 	free(c->log_file);
+	free(c->trace.show);
+	free(c->trace.out);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -292,6 +295,37 @@ static int check_virtio(const struct vm_config *c, struct error **errp)
 	return 0;
 }
 
+/* --- tracing ---------------------------------------------------------------------------------- */
+
+/* What leads to standard output, where a recording is to be alone; NULL: nothing. */
+static const char *on_stdout(const struct vm_config *c)
+{
+	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
+		if (c->serial[i] && !strcmp(c->serial[i], "stdio"))
+			return "a serial port (--serial)";
+	if (c->debugcon && !strcmp(c->debugcon, "stdio"))
+		return "the debug console (--debugcon)";
+	return config_has_console(c) && !strcmp(c->virtio.console, "stdio")
+		       ? "the virtio console (--console)"
+		       : NULL;
+}
+
+/* Devices that a filter names are looked up when there are devices. */
+static int check_trace(const struct vm_config *c, struct error **errp)
+{
+	const char *filter = config_trace_filter(c), *other = on_stdout(c);
+	struct lens_filter *f = NULL;
+	int ret = *filter ? lens_filter_parse(filter, NULL, &f, errp) : 0;
+
+	lens_filter_free(f);
+	if (ret < 0)
+		return err_wrap(errp, "--trace");
+	if (c->trace.out && !strcmp(c->trace.out, "-") && other)
+		return err_set(errp, EINVAL, "--trace-out - is standard output, which is %s",
+			       other);
+	return 0;
+}
+
 int config_check(struct vm_config *c, struct error **errp)
 {
 	int ret = check_boot(c, errp);
@@ -312,6 +346,8 @@ int config_check(struct vm_config *c, struct error **errp)
 		ret = check_virtio(c, errp);
 	if (!ret)
 		ret = share_list_check(&c->shares, errp);
+	if (!ret)
+		ret = check_trace(c, errp);
 	return ret;
 }
 

@@ -103,6 +103,26 @@ static const struct opt_type opt_debugcon = {
 	.get = get_debugcon,
 };
 
+/* --- tracing ---------------------------------------------------------------------------------- */
+
+static int set_trace(void *field, const struct opt *o, const char *text, struct error **errp)
+{
+	return opt_text.set(field, o, text, errp);
+}
+
+static json_t *get_trace(const void *field, const struct opt *o)
+{
+	return opt_text.get(field, o);
+}
+
+static const struct opt_type opt_trace = {
+	.wants = "a string such as \"summary\", \"dev=serial0\" or \"\" for everything",
+	.json = OPT_STRING,
+	.optional = true,
+	.set = set_trace,
+	.get = get_trace,
+};
+
 /* --- -v --------------------------------------------------------------------------------------- */
 
 static int set_verbose(void *field, const struct opt *o, const char *text, struct error **errp)
@@ -186,6 +206,16 @@ static const struct opt_word pci_words[] = {
 static const struct opt_word transport_words[] = {
 	{ "pci", VIRTIO_TRANSPORT_PCI, "functions of the PCI bus" },
 	{ "mmio", VIRTIO_TRANSPORT_MMIO, "registers at addresses of their own, told by ACPI" },
+	{ 0 },
+};
+
+static const struct opt_word trace_words[] = {
+	{ "summary", 0, "exits by register, where time went and what KVM did itself, at the end" },
+	{ "kind=KIND", 0, "exits of one kind: io, mmio, hlt, intr, eoi, msr and so on" },
+	{ "dev=ID", 0, "what one device has to do with: serial0, disk0-pci" },
+	{ "addr=FROM-TO", 0, "ports, or memory" },
+	{ "vcpu=N", 0, "of one CPU" },
+	{ "rip=SYMBOL", 0, "made there" },
 	{ 0 },
 };
 
@@ -345,6 +375,15 @@ const struct opt run_options[] = {
 	  .help = "Write the device tree to FILE" },
 	{ "Looking inside", "dump.dry-run", "dry-run", NULL, 0, NULL, &opt_switch,
 	  AT(config.dump.dry_run), .help = "Build the whole machine, say what it is, run nothing" },
+	{ "Looking inside", "trace.show", "trace", NULL, 0, "[=FILTER]", &opt_trace,
+	  AT(config.trace.show), trace_words, .fallback = "none",
+	  .help = "Say what each exit of the guest was and what the devices made of it, a line "
+		  "each on standard error; of those that fit all words of FILTER, joined by commas "
+		  "(docs/lens.md)" },
+	{ "Looking inside", "trace.out", "trace-out", NULL, 0, "FILE", &opt_file,
+	  AT(config.trace.out),
+	  .help = "Write down the same, or with no --trace everything, for `trapeze trace`, "
+		  "instead of printing lines" },
 	{ "Looking inside", "lab.dirty-log", "dirty-log", NULL, 0, NULL, &opt_switch,
 	  AT(config.lab.dirty_log),
 	  .help = "Say which pages the guest writes between one new code at port 0x80 and the "

@@ -227,6 +227,8 @@ const struct fact console_keys[] = {
 	{ "Ctrl-A x", "end the guest" },
 	{ "Ctrl-A h", "list the keys" },
 	{ "Ctrl-A b", "send a break (to Linux: then a SysRq key)" },
+	{ "Ctrl-A t",
+	  "show what exits there were; the first time without --trace, begin to count" },
 	{ "Ctrl-A Ctrl-A", "send one Ctrl-A to the guest" },
 };
 const unsigned console_key_cnt = ARRAY_LEN(console_keys);

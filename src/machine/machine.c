@@ -96,6 +96,7 @@ static int create_loops(struct machine *m, struct error **errp)
 		m->io_loop = loop_create("io", errp);
 	if (!m->io_loop)
 		return -ENOMEM;
+	machine_trace_init(m);
 	return requests_init(m, errp);
 }
 
@@ -329,6 +330,11 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp)
 		stop_devices(m);
 		return r;
 	}
+	r = machine_trace_start(m, errp);
+	if (r < 0) {
+		stop_devices(m);
+		return r;
+	}
 	m->started_ns = monotonic_ns();
 	timer_arm(&m->settled, vclock_now(m->settled.clock) + SETTLED_NS);
 	timer_arm(&m->established, vclock_now(m->established.clock) + ESTABLISHED_NS);
@@ -338,11 +344,13 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp)
 	r = vcpu_set_start(m->cpus, errp);
 	if (r < 0) {
 		stop_devices(m);
+		machine_trace_finish(m);
 		return r;
 	}
 	loop_run(m->main_loop);
 	m->ended_ns = monotonic_ns();
 	stop_devices(m);
+	machine_trace_finish(m);
 	if (m->run_error) {
 		r = -error_code(m->run_error);
 		if (errp)
@@ -383,7 +391,9 @@ struct machine *machine_destroy(struct machine *m)
 {
 	if (!m)
 		return NULL;
+	machine_trace_finish(m);
 	vcpu_set_destroy(m->cpus);
+	m->cpus = NULL;
 	if (m->io_loop)
 		loop_stop(m->io_loop);
 	close_consoles(m);
@@ -397,6 +407,7 @@ struct machine *machine_destroy(struct machine *m)
 	acpi_free(&m->acpi);
 	loop_destroy(m->io_loop);
 	iothreads_destroy(m);
+	machine_trace_free(m);
 	boot_close(m->boot);
 	vm_close(m->vm);
 	gm_destroy(m->gm);

@@ -30,6 +30,7 @@ struct ioapic;
 struct iothread;
 struct mc146818;
 struct pci_bus;
+struct tracer;
 struct virtio_blk;
 struct virtio_console;
 struct virtio_device;
@@ -114,6 +115,8 @@ struct machine {
 	pthread_t cache_thread;   /* fills the cache of unpacked kernels, if filling */
 	bool filling;
 	_Atomic bool stopping;
+	struct tracer *tracer; /* NULL: nobody wants to know */
+	struct ev_work trace_work;
 	unsigned resets;
 	bool over; /* main loop: the verdict, or run_error, stands */
 	struct verdict verdict;
@@ -236,6 +239,19 @@ void machine_watch_console(struct serial_port *p, struct machine *m);
  * the machine's from now on, on error too. */
 int machine_add_virtio(struct machine *m, struct virtio_device *v,
 		       struct error **errp) __must_check;
+
+/*
+ * trace.c: --trace and --trace-out, from before the first entry to after the last. Start does
+ * nothing if neither is asked for; finish says what there is to say, once; free comes when no
+ * thread of the machine's is left. Main thread.
+ */
+int machine_trace_start(struct machine *m, struct error **errp) __must_check;
+void machine_trace_finish(struct machine *m);
+void machine_trace_free(struct machine *m);
+/* Ctrl-A t: what has been so far; or, if nobody counts yet, counting begins. Any thread, after
+ * init. */
+void machine_trace_init(struct machine *m);
+void machine_trace_key(struct machine *m);
 
 /* requests.c: anything that ends or restarts the run. Any thread. */
 void machine_request(struct machine *m, const struct request *r);

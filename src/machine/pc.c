@@ -258,10 +258,23 @@ static void on_quit(void *opaque)
 	machine_request(opaque, &(struct request){ .kind = REQ_QUIT });
 }
 
+/* On a console's loop, which may be an I/O thread's. */
+static void on_key(void *opaque, char c)
+{
+	if (c == 't')
+		machine_trace_key(opaque);
+}
+
 int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
 			 struct chardev **ret, struct error **errp)
 {
-	struct console_events ev = { .quit = on_quit, .opaque = m, .terminal_only = data };
+	struct console_events ev = {
+		.quit = on_quit,
+		.key = on_key,
+		.keys_help = "Ctrl-A t        show what exits there were, or begin to count\r\n",
+		.opaque = m,
+		.terminal_only = data,
+	};
 
 	return console_open(spec, loop, &ev, ret, errp);
 }

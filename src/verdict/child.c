@@ -121,6 +121,8 @@ static int make_unique(const struct child_params *p, struct vm_config *c, struct
 
 	if (p->alone)
 		return 0;
+	if (c->trace.out && asprintf(&c->trace.out, "%s.%u", c->trace.out, p->slot) < 0)
+		return err_errno(errp, ENOMEM, "cannot name the guest's recording");
 	/* One without a name has addresses that no other has, as it is. */
 	if (c->name && asprintf(&c->name, "%s-%u", c->name, p->slot) < 0)
 		return err_errno(errp, ENOMEM, "cannot name the guest");

@@ -107,6 +107,29 @@ static void four_ways_to_give_a_value(void **state)
 	}
 }
 
+/* An argument that may be left out is in the same word, if it is there. */
+static void optional_argument(void **state)
+{
+	struct run_args a;
+
+	(void)state;
+	accept("k", &a);
+	assert_null(a.config.trace.show);
+	run_args_free(&a);
+	accept("--trace k", &a);
+	assert_string_equal(a.config.trace.show, "");
+	assert_string_equal(a.config.boot.kernel, "k");
+	run_args_free(&a);
+	accept("--trace=summary --trace-out f -c 2", &a);
+	assert_string_equal(a.config.trace.show, "summary");
+	assert_string_equal(a.config.trace.out, "f");
+	assert_int_equal(a.config.cpu.count, 2);
+	run_args_free(&a);
+	accept("--trace --trace=", &a);
+	assert_string_equal(a.config.trace.show, "");
+	run_args_free(&a);
+}
+
 static void kvmtool_letters(void **state)
 {
 	struct run_args a;
@@ -673,6 +696,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_sound),
 		cmocka_unit_test(four_ways_to_give_a_value),
+		cmocka_unit_test(optional_argument),
 		cmocka_unit_test(kvmtool_letters),
 		cmocka_unit_test(repeats),
 		cmocka_unit_test(switches),
