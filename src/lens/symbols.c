@@ -69,9 +69,18 @@ static int by_address(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
+/* As a kernel's own tables and System.map are. */
+static bool is_sorted(const struct symbols *s)
+{
+	for (unsigned i = 1; i < s->cnt; i++)
+		if (by_address(&s->v[i - 1], &s->v[i]) > 0)
+			return false;
+	return true;
+}
+
 void symbols_sort(struct symbols *s)
 {
-	if (s->cnt)
+	if (!is_sorted(s))
 		qsort(s->v, s->cnt, sizeof(*s->v), by_address);
 }
 
