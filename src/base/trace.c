@@ -96,12 +96,11 @@ static struct ring *ring_new(uint32_t records)
 	}
 	r->mask = records - 1;
 	r->vcpu = my_vcpu_plus_1 - 1;
-	/* The first thread is called as the process. */
-	if (gettid() == getpid())
-		strcpy(r->name, "main");
-	else
-		prctl(PR_GET_NAME, r->name);
+	prctl(PR_GET_NAME, r->name);
 	r->name[sizeof(r->name) - 1] = '\0';
+	/* Its own name is the program's, whatever that is called today. */
+	if (gettid() == getpid())
+		snprintf(r->name, sizeof(r->name), "main");
 	return r;
 }
 

@@ -60,6 +60,12 @@ static void show_summary(struct tracer *t, unsigned rows)
 	trace_cost_clear(&c);
 }
 
+static int start_summary(struct tracer *t, struct error **errp)
+{
+	t->sinks.summary = lens_summary_new();
+	return t->sinks.summary ? 0 : err_set(errp, ENOMEM, "no memory to trace with");
+}
+
 static void complain_once(struct tracer *t, bool *said)
 {
 	if (!t->write_error || *said)
@@ -113,8 +119,10 @@ static void *tracer_main(void *arg)
 		trace_feed_run(t, false);
 		flush_now_and_then(t);
 		complain_once(t, &said);
-		if (show)
+		if (show && t->sinks.summary)
 			show_summary(t, SUMMARY_ROWS);
+		else if (show && start_summary(t, NULL) == 0)
+			(void)!log_text(COUNTS_NOW, sizeof(COUNTS_NOW) - 1, 0);
 	}
 	trace_feed_run(t, true);
 	complain_once(t, &said);
@@ -176,9 +184,11 @@ static int choose_sinks(struct tracer *t, const struct vm_config *c, struct erro
 	int r = 0;
 
 	t->sinks.lines = c && c->trace.show && !config_trace_summary(c) && !out;
-	t->sinks.summary = lens_summary_new();
-	if (!t->sinks.summary)
-		return err_set(errp, ENOMEM, "no memory to trace with");
+	/* Counting costs more than writing: who only records counts when Ctrl-A t wants it. */
+	if (!c || t->sinks.lines || config_trace_summary(c))
+		r = start_summary(t, errp);
+	if (r < 0)
+		return r;
 	if (*filter)
 		r = lens_filter_parse(filter, &t->machine, &t->sinks.filter, errp);
 	if (r < 0)

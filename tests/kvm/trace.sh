@@ -129,5 +129,15 @@ judge 0 '' key-status
 exec 8>&-
 children=()
 
-# --- a dead process leaves a recording that can be read up to there: tests of the reader
+# --- every guest there is ends the same way when it is traced
+for g in "$guests"/real_*.bin "$guests"/flat32_*.bin "$guests"/flat64_*.bin; do
+	name=$(basename "$g" .bin)
+	case $name in *halt* | *spin* | *keys* | *storm* | *flood*) continue ;; esac
+	wanted "guests-$name" || continue
+	common=(-k "$g" --protocol "${name%%_*}" -m 16M --timeout 20 -q --no-reboot --debugcon null --serial null)
+	run "${common[@]}"
+	was=$status
+	run "${common[@]}" --trace-out t4
+	judge "$was" '' "guests-$name"
+done
 finish
