@@ -54,9 +54,10 @@ owns char console console_watch
 owns kvm cpuid msr probe vcpu vm
 owns 'kvm boot char block fs net' config # what the user wants, enums of these rooms included
 owns 'machine verdict' machine verdict
-owns 'lens cli' symbols
+owns 'lens machine cli' symbols
 owns 'lens machine cli' lens lens_views trace_file
 owns 'kvm lens machine' debug
+owns 'lens machine cli' gdb
 owns 'lens machine' inspect # its half that needs a machine's parts, and its half that does not
 owns machine hints
 owns machine hints lab_device

@@ -87,6 +87,12 @@ struct share_list {
 /* Is there an entropy device? AUTO: when there is another virtio device. */
 enum rng_presence { RNG_AUTO, RNG_ON, RNG_OFF };
 
+/* --gdb WHERE[,nowait] */
+struct debug_config {
+	char *gdb;   /* tcp:[HOST]:PORT, unix:PATH; NULL: none */
+	bool nowait; /* the guest does not wait for a debugger at its first instruction */
+};
+
 #define CONFIG_PORTS  30 /* --port */
 #define CONFIG_PMEMS  8
 #define CONFIG_SHARES 16
@@ -168,6 +174,7 @@ struct vm_config {
 		char *show;
 		char *out; /* --trace-out; NULL: none */
 	} trace;
+	struct debug_config debug; /* --gdb */
 	char *log_file;
 	unsigned log_level; /* 0 errors .. 3 debug */
 	bool stats;         /* --stats: how it ended and what it cost, on stderr */

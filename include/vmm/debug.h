@@ -49,6 +49,7 @@ struct debug_regs {
 	uint16_t gdt_limit, idt_limit;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
 	uint64_t kernel_gs_base; /* MSR C0000102H: what SWAPGS exchanges GS's base with */
+	uint64_t lstar;          /* MSR C0000082H, where SYSCALL leads; cannot be set here */
 	uint8_t st[8][10], xmm[16][16];
 	bool has_ymm;         /* the host's CPU has AVX, and KVM tells of it */
 	uint8_t ymmh[16][16]; /* upper halves of YMM0 to 15 */
@@ -73,6 +74,8 @@ struct debug_regs {
 
 /* 16, 32 or 64: how the code at CS is to be read. */
 unsigned debug_bits(const struct debug_regs *r);
+/* The privilege level its code runs at; Intel SDM 3A 5.5. */
+unsigned debug_ring(const struct debug_regs *r);
 /* Linear address of the instruction to come: RIP, and CS's base outside of 64-bit mode. */
 uint64_t debug_pc(const struct debug_regs *r);
 
@@ -110,6 +113,7 @@ struct debug_stop {
 	unsigned cpu;
 	uint64_t addr;
 	enum debug_break_kind watch; /* DBG_STOP_WATCH: which kind was hit */
+	bool software;               /* DBG_STOP_BREAK: it was asked for as such */
 	struct trace_rec rec;        /* DBG_STOP_EXIT */
 	bool over;                   /* DBG_STOP_ENDED */
 	int status;                  /* DBG_STOP_ENDED: this program's exit status */
@@ -119,6 +123,7 @@ struct debug_stop {
 
 struct debug_run {
 	int step_cpu; /* this one executes one instruction, the others stand still; -1: all run */
+	bool go_on;   /* it does not stop behind that: step_cpu runs, the others stand still */
 	bool irqs;    /* the step may be that into an interrupt's handler, if KVM can tell apart */
 	/* Called on vCPU threads after each exit; true: stop there. NULL: never. */
 	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);

@@ -30,6 +30,9 @@ int machine_debug(struct machine *m, bool stands, struct debug_target **ret,
 /* The loop of the control thread, for a debugger's descriptors. */
 struct loop *machine_loop(struct machine *m);
 
+/* With --gdb: what to tell gdb, "target remote localhost:1234". False: there is none. */
+bool machine_gdb_hint(const struct machine *m, char *buf, size_t len);
+
 /* Registers and code of the CPU that crashed, for VERDICT_CRASH, or with config.end.registers of
  * the one that ended the run (the first, if none did); NULL otherwise. Owned by @m. */
 const char *machine_crash_report(const struct machine *m);

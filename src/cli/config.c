@@ -64,6 +64,7 @@ void config_free(struct vm_config *c)
 	port_list_free(&c->virtio.ports);
 	pmem_list_free(&c->virtio.pmem);
 	free(c->virtio.vsock.path);
+	free(c->debug.gdb);
 	for (unsigned i = 0; i < CONFIG_SERIALS; i++)
 		free(c->serial[i]);
 	free(c->debugcon);

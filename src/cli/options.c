@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/debug_option.h"
 #include "cli/disk_option.h"
 #include "cli/net_option.h"
 #include "cli/share_option.h"
@@ -369,6 +370,9 @@ const struct opt run_options[] = {
 	  AT(config.end.panic_watch),
 	  .help = "Do not look for the kernel's panic line on the console" },
 
+	{ "Looking inside", "debug.gdb", "gdb", NULL, 0, "WHERE[,nowait]", &opt_gdb,
+	  AT(config.debug), gdb_words, .fallback = "none",
+	  .help = "Where gdb can connect; the guest waits for it at its first instruction" },
 	{ "Looking inside", "dump.acpi", "dump-acpi", NULL, 0, "DIR", &opt_dir,
 	  AT(config.dump.acpi_dir), .help = "Write the ACPI tables to DIR, a file each" },
 	{ "Looking inside", "dump.dtb", "dump-dtb", NULL, 0, "FILE", &opt_file, AT(config.dump.dtb),

@@ -92,6 +92,16 @@ static void print_crash(const struct run_args *a, const struct machine *m)
 		fputs(machine_crash_report(m), stderr);
 }
 
+/* A guest that waits for gdb is one that seems to hang. */
+static void print_gdb(const struct run_args *a, const struct machine *m)
+{
+	char hint[160];
+
+	if (!a->config.quiet && machine_gdb_hint(m, hint, sizeof(hint)))
+		fprintf(stderr, "trapeze: %s gdb: (gdb) %s\n",
+			a->config.debug.nowait ? "ready for" : "the guest waits for", hint);
+}
+
 static int run_machine(const struct run_args *a, struct error **errp)
 {
 	_cleanup_(leave_machine) struct machine *m = NULL;
@@ -108,6 +118,7 @@ static int run_machine(const struct run_args *a, struct error **errp)
 		m = machine_destroy(m);
 		return STATUS_OK;
 	}
+	print_gdb(a, m);
 	if (machine_run(m, &v, errp) < 0) {
 		print_crash(a, m);
 		return STATUS_ERROR;

@@ -18,6 +18,7 @@
 #define DR6_BS    0x4000u
 /* Intel SDM 3B 18.2.4: bit 10 reads as one, LE and GE ask for exactness of CPUs that know them. */
 #define DR7_BASE           0x700u
+#define MSR_LSTAR          0xc0000082u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 /* --- registers: KVM's structures and ours ----------------------------------------------------- */
@@ -214,9 +215,9 @@ static void fpu_set(struct kvm_fpu *f, const struct debug_regs *d)
 
 /* --- registers: reading and writing ----------------------------------------------------------- */
 
-struct one_msr {
+struct some_msrs {
 	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
+	struct kvm_msr_entry gs, lstar; /* behind each other: head.entries */
 };
 
 /* All that KVM is asked for one vCPU's registers. */
@@ -224,8 +225,8 @@ struct state {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct kvm_debugregs dr;
-	struct one_msr gs;
-	bool has_xsave, has_gs;
+	struct some_msrs msr;
+	bool has_xsave, has_msrs;
 	union {
 		struct kvm_xsave xsave;
 		struct kvm_fpu fpu;
@@ -256,8 +257,10 @@ static int state_read(struct vcpu *v, struct state *st)
 		r = kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &st->dr);
 	if (r < 0)
 		return r;
-	st->gs = (struct one_msr){ .head.nmsrs = 1, .entry.index = MSR_KERNEL_GS_BASE };
-	st->has_gs = kvm_ioctl(v->fd, KVM_GET_MSRS, &st->gs) == 1;
+	st->msr = (struct some_msrs){ .head.nmsrs = 2,
+				      .gs.index = MSR_KERNEL_GS_BASE,
+				      .lstar.index = MSR_LSTAR };
+	st->has_msrs = kvm_ioctl(v->fd, KVM_GET_MSRS, &st->msr) == 2;
 	return 0;
 }
 
@@ -276,7 +279,10 @@ static void state_get(struct state *st, struct debug_regs *ret)
 		ret->dr[i] = st->dr.db[i];
 	ret->dr[6] = st->dr.dr6;
 	ret->dr[7] = st->dr.dr7;
-	ret->kernel_gs_base = st->has_gs ? st->gs.entry.data : 0;
+	if (!st->has_msrs)
+		return;
+	ret->kernel_gs_base = st->msr.gs.data;
+	ret->lstar = st->msr.lstar.data;
 }
 
 static void state_set(struct state *st, const struct debug_regs *r)
@@ -294,7 +300,7 @@ static void state_set(struct state *st, const struct debug_regs *r)
 		st->dr.db[i] = r->dr[i];
 	st->dr.dr6 = r->dr[6];
 	st->dr.dr7 = r->dr[7];
-	st->gs.entry.data = r->kernel_gs_base;
+	st->msr.gs.data = r->kernel_gs_base;
 }
 
 int vcpu_debug_get(struct vcpu_set *s, unsigned cpu, struct debug_regs *ret)
@@ -351,8 +357,9 @@ int vcpu_debug_set(struct vcpu_set *s, unsigned cpu, const struct debug_regs *re
 		r = kvm_ioctl(v->fd, new.has_xsave ? KVM_SET_XSAVE : KVM_SET_FPU, &new.xsave);
 	if (r >= 0 && memcmp(&new.dr, &old.dr, sizeof(new.dr)))
 		r = kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &new.dr);
-	if (r >= 0 && new.has_gs &&new.gs.entry.data != old.gs.entry.data)
-		r = kvm_ioctl(v->fd, KVM_SET_MSRS, &new.gs) == 1 ? 0 : -EINVAL;
+	new.msr.head.nmsrs = 1; /* the first alone can be set */
+	if (r >= 0 && new.has_msrs && new.msr.gs.data != old.msr.gs.data)
+		r = kvm_ioctl(v->fd, KVM_SET_MSRS, &new.msr) == 1 ? 0 : -EINVAL;
 	if (r >= 0 && new.regs.rip != old.regs.rip)
 		wake(v);
 	return r < 0 ? r : 0;

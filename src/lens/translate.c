@@ -28,6 +28,11 @@ unsigned debug_bits(const struct debug_regs *r)
 	return r->seg[DBG_CS].access & DBG_SEG_DB ? 32 : 16;
 }
 
+unsigned debug_ring(const struct debug_regs *r)
+{
+	return r->cr0 & DBG_CR0_PE ? r->seg[DBG_SS].access >> 5 & 3 : 0;
+}
+
 uint64_t debug_pc(const struct debug_regs *r)
 {
 	return debug_bits(r) == 64 ? r->rip : (uint32_t)(r->seg[DBG_CS].base + r->rip);

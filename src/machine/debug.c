@@ -322,7 +322,7 @@ static int plan(struct machine_debug *d, unsigned cpu)
 	bool one = d->over_cpu != NONE || d->how.step_cpu >= 0;
 	struct vcpu_debug_plan p = {
 		.hold = one && !over && (d->over_cpu != NONE || (unsigned)d->how.step_cpu != cpu),
-		.step = one,
+		.step = over || (d->how.step_cpu == (int)cpu && !d->how.go_on),
 		.irqs = d->how.irqs && !over,
 		.int3 = any_in_memory(d),
 		.stop_at = d->how.stop_at,
@@ -425,7 +425,7 @@ static void remember_pc(struct machine_debug *d, unsigned cpu)
 
 static bool is_stepping(const struct machine_debug *d, unsigned cpu)
 {
-	return d->over_cpu == cpu || d->how.step_cpu == (int)cpu;
+	return d->over_cpu == cpu || (d->how.step_cpu == (int)cpu && !d->how.go_on);
 }
 
 /* #DB: the debug registers first, as a step that ends at a breakpoint is a stop there. */
@@ -439,6 +439,7 @@ static bool explain_db(struct machine_debug *d, unsigned cpu, const struct vcpu_
 		    (b->kind == DBG_BREAK_CODE && b->addr != h->pc))
 			continue;
 		s->why = b->kind == DBG_BREAK_CODE ? DBG_STOP_BREAK : DBG_STOP_WATCH;
+		s->software = b->software;
 		s->watch = b->kind;
 		s->addr = b->addr;
 		return true;
@@ -455,6 +456,7 @@ static bool explain_bp(struct machine_debug *d, unsigned cpu, const struct vcpu_
 	struct debug_walk w;
 
 	s->why = DBG_STOP_BREAK;
+	s->software = true;
 	s->addr = h->pc;
 	if (code_at(d, h->pc, true))
 		return !(d->lifted && d->over_cpu == cpu && d->cpu[cpu].pc == h->pc);
@@ -573,7 +575,7 @@ static void finish_over(struct machine_debug *d)
 	if (cpu == NONE || !d->cpu[cpu].pending || d->cpu[cpu].stop.why != DBG_STOP_STEP)
 		return;
 	end_over(d);
-	d->cpu[cpu].pending = d->how.step_cpu == (int)cpu;
+	d->cpu[cpu].pending = d->how.step_cpu == (int)cpu && !d->how.go_on;
 }
 
 /* The vCPUs stand, or will: what is to be told? */

@@ -212,6 +212,8 @@ static int build(struct machine *m, struct error **errp)
 		r = machine_reset(m, errp);
 	if (r >= 0 && m->config->dump.dtb)
 		r = machine_dump_dtb(m, errp);
+	if (r >= 0)
+		r = machine_add_gdb(m, errp);
 	return r;
 }
 
@@ -349,6 +351,7 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp)
 	}
 	loop_run(m->main_loop);
 	m->ended_ns = monotonic_ns();
+	machine_close_gdb(m);
 	stop_devices(m);
 	machine_trace_finish(m);
 	if (m->run_error) {
@@ -391,6 +394,7 @@ struct machine *machine_destroy(struct machine *m)
 {
 	if (!m)
 		return NULL;
+	machine_close_gdb(m);
 	machine_trace_finish(m);
 	vcpu_set_destroy(m->cpus);
 	m->cpus = NULL;

@@ -25,6 +25,7 @@
 
 struct acpi_pm;
 struct machine_debug;
+struct machine_gdb;
 struct i8259;
 struct ioapic;
 struct iothread;
@@ -100,6 +101,7 @@ struct machine {
 	struct acpi_tables acpi;
 
 	struct machine_debug *debug; /* NULL: it cannot be debugged */
+	struct machine_gdb *gdb;     /* NULL: no --gdb */
 
 	/* The run. */
 	struct mutex request_lock;
@@ -229,6 +231,10 @@ uint64_t virtio_console_close(struct machine *m, unsigned patience_ms);
 int machine_place_pmem(struct machine *m, unsigned phys_bits, struct error **errp) __must_check;
 int machine_add_pmem(struct machine *m, const struct vm_config *c,
 		     struct error **errp) __must_check;
+
+/* gdb.c: --gdb, if it was said. Who is connected when it closes is told how the guest ended. */
+int machine_add_gdb(struct machine *m, struct error **errp) __must_check;
+void machine_close_gdb(struct machine *m);
 
 /* pc.c: a console for the guest's kernel, with the keys of one, or a stream of data. */
 int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
