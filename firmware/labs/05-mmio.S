@@ -5,7 +5,8 @@
  * the PT is the next linear page, and ordinary memory.
  *
  * Begins in long mode, at 1 MiB, with the first 4 GiB mapped by the loader's own tables.
- * Intel SDM 3A, "4-Level Paging and 5-Level Paging"; AMD APM 2, 5.3; 82093AA data sheet, 3.1 (IOREGSEL and IOWIN).
+ * Intel SDM 3A, "4-Level Paging and 5-Level Paging"; AMD APM 2, 5.3; 82093AA data sheet, 3.1 (IOREGSEL
+ * and IOWIN).
  */
 #include "firmware/labs/lab.h"
 

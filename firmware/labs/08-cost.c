@@ -32,7 +32,7 @@ int main(void)
 	/* 4: nothing to trap. */
 	out8(POST, 4);
 	for (unsigned i = 0; i < COUNT; i++)
-		avail.flags = 0;
+		avail->flags = 0;
 	out8(POST, 5);
 	power_off();
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio.h: a driver of virtio devices, small enough to read: virtio 1.2, 2.7 (split virtqueues)
- * and 4.2 (the MMIO transport). For one queue, of which each guest lays out the rings itself.
+ * and 4.2 (the MMIO transport). For one queue, without interrupt suppression.
  */
 #ifndef FIRMWARE_LABS_VIRTIO_H
 #define FIRMWARE_LABS_VIRTIO_H
@@ -31,9 +31,11 @@ struct used {
 	} ring[QUEUE_SIZE];
 };
 
-static struct desc desc[QUEUE_SIZE] __attribute__((aligned(16)));
-static volatile struct avail avail __attribute__((aligned(4)));
-static volatile struct used used __attribute__((aligned(4)));
+/* Where they are: pages of their own, which are zero when the machine starts. */
+static struct desc *const desc = (struct desc *)0x200000;
+static volatile struct avail *const avail = (struct avail *)0x201000;
+static volatile struct used *const used = (struct used *)0x202000;
+static uint8_t *const buffers = (uint8_t *)0x203000;
 
 /* --- ports and the 8259 ----------------------------------------------------------------------- */
 
@@ -122,8 +124,8 @@ static inline void virtio_init(void)
 	reg_write(QUEUE_SEL, 0);
 	reg_write(QUEUE_NUM, QUEUE_SIZE);
 	reg_write(QUEUE_DESC, (uint32_t)desc);
-	reg_write(QUEUE_DRIVER, (uint32_t)&avail);
-	reg_write(QUEUE_DEVICE, (uint32_t)&used);
+	reg_write(QUEUE_DRIVER, (uint32_t)avail);
+	reg_write(QUEUE_DEVICE, (uint32_t)used);
 	reg_write(QUEUE_READY, 1);
 	reg_write(STATUS, S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
 }
