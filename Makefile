@@ -111,7 +111,8 @@ FIRMWARE += $(FIRMWARE_C)
 LAB_S   := $(wildcard firmware/labs/[0-9]*.S)
 LAB_C   := $(wildcard firmware/labs/[0-9]*.c)
 LAB_C_ELF := $(LAB_C:%.c=$(B)/%.elf)
-LAB_GUESTS := $(LAB_S:%.S=$(B)/%.elf) $(LAB_S:%.S=$(B)/%.bin) $(LAB_C_ELF)
+LAB_MAPS := $(LAB_S:%.S=$(B)/%.map)
+LAB_GUESTS := $(LAB_MAPS) $(LAB_S:%.S=$(B)/%.elf) $(LAB_S:%.S=$(B)/%.bin) $(LAB_C_ELF)
 FIRMWARE += $(LAB_GUESTS)
 ALLOBJ  := $(OBJS) $(MAINOBJ) $(LIBTEST) \
            $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/kvm/*.c tests/fuzz/*.c tests/cli/*.c tests/lab/inithost.c))
@@ -241,6 +242,11 @@ $(FIRMWARE_C) $(LAB_C_ELF): $(B)/firmware/%.elf: firmware/%.c
 		-o $@ $(GUEST_START) $<
 $(B)/firmware/%.bin: $(B)/firmware/%.elf
 	$(Q)objcopy -O binary $< $@
+$(B)/firmware/%.map: $(B)/firmware/%.elf
+	$(Q)nm -n $< >$@
+# The course goes with the program: its guests, their sources, and the texts.
+$(B)/obj/src/cli/lab_table.o: $(LAB_GUESTS) $(LAB_S) $(LAB_C) firmware/labs/adder.c include/vmm/lab_device.h $(wildcard docs/labs/[0-9]*.md)
+$(B)/obj/src/cli/lab_table.o: CFLAGS_ALL += -Wa,-I$(B)/firmware/labs
 
 -include $(ALLOBJ:.o=.d)
 
@@ -253,13 +259,15 @@ firmware: $(FIRMWARE) ## the guests of our own that tests and benchmarks run
 TEST_ENV = B=$(B) TRAPEZE=$(B)/trapeze \
            $(if $(wildcard build/kernel/vmlinuz),TRAPEZE_TEST_KERNEL=build/kernel/vmlinuz)
 
-.PHONY: unit kvm cli
+.PHONY: unit kvm cli labs
 # Half of them wait for a clock, so there are more of them than CPUs; not so under ThreadSanitizer, where
 # threads that wait for each other without sleeping would hardly ever run together.
 unit: $(UNIT) ## run the unit tests (no /dev/kvm needed)
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --jobs $$(($(if $(filter thread,$(SAN)),1,2) * $$(nproc))) unit $(UNIT)
 kvm: $(KVM) $(B)/trapeze $(FIRMWARE) ## run the tests that need the host's /dev/kvm
 	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm --jobs $$(nproc) kvm $(KVM) $(sort $(wildcard tests/kvm/*.sh))
+labs: $(B)/trapeze ## run the course: every lab must do what its text says
+	$(Q)$(TEST_ENV) scripts/run-tests.sh --need-kvm labs tests/kvm/labs.sh
 cli: $(B)/trapeze $(B)/cli/recording ## run the command line's own tests
 	$(Q)$(TEST_ENV) scripts/run-tests.sh cli $(sort $(wildcard tests/cli/*.sh))
 

@@ -59,7 +59,6 @@ owns 'lens machine cli' lens lens_views trace_file
 owns 'kvm lens machine' debug
 owns 'lens machine cli' gdb
 owns 'lens machine' inspect # its half that needs a machine's parts, and its half that does not
-owns machine hints
 owns machine hints lab_device
 owns 'verdict cli' test
 owns cli cli options

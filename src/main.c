@@ -16,6 +16,7 @@ static int (*const commands[VERB_CNT])(int argc, char **argv, struct error **err
 	[VERB_IMG] = cmd_img,
 	[VERB_TRACE] = cmd_trace,
 	[VERB_SYMBOLS] = cmd_symbols,
+	[VERB_LAB] = cmd_lab,
 	[VERB_DOCTOR] = cmd_doctor,
 	[VERB_COMPLETION] = cmd_completion,
 	[VERB_HELP] = cmd_help,

@@ -24,6 +24,7 @@ enum verb_id {
 	VERB_IMG,
 	VERB_TRACE,
 	VERB_SYMBOLS,
+	VERB_LAB,
 	VERB_DOCTOR,
 	VERB_COMPLETION,
 	VERB_HELP,
@@ -70,6 +71,7 @@ int cmd_test(int argc, char **argv, struct error **errp);
 int cmd_img(int argc, char **argv, struct error **errp);
 int cmd_trace(int argc, char **argv, struct error **errp);
 int cmd_symbols(int argc, char **argv, struct error **errp);
+int cmd_lab(int argc, char **argv, struct error **errp);
 int cmd_doctor(int argc, char **argv, struct error **errp);
 int cmd_completion(int argc, char **argv, struct error **errp);
 int cmd_help(int argc, char **argv, struct error **errp);
@@ -136,6 +138,11 @@ extern const unsigned trace_option_cnt;
 
 extern const struct opt symbols_options[];
 extern const unsigned symbols_option_cnt;
+
+/* --- lab (src/cli/lab.c) ---------------------------------------------------------------------- */
+
+extern const struct opt lab_options[];
+extern const unsigned lab_option_cnt;
 
 /* --- doctor (src/cli/doctor.c) ---------------------------------------------------------------- */
 

@@ -15,9 +15,11 @@ static const struct opt_word shell_words[] = {
 };
 
 static const struct opt_word verb_words[] = {
-	{ "run", 0, NULL },     { "test", 0, NULL },    { "img", 0, NULL },
-	{ "symbols", 0, NULL }, { "doctor", 0, NULL },  { "completion", 0, NULL },
-	{ "help", 0, NULL },    { "version", 0, NULL }, { 0 },
+	{ "run", 0, NULL },        { "test", 0, NULL },
+	{ "img", 0, NULL },        { "symbols", 0, NULL },
+	{ "lab", 0, NULL },        { "doctor", 0, NULL },
+	{ "completion", 0, NULL }, { "help", 0, NULL },
+	{ "version", 0, NULL },    { 0 },
 };
 
 static const struct opt_word img_words[] = {
@@ -156,6 +158,21 @@ const struct verb verbs[VERB_CNT] = {
 			"With names or addresses, looks those up.",
 		.opt = symbols_options,
 		.opt_cnt = &symbols_option_cnt,
+		.completes = OPT_FILES,
+	},
+	[VERB_LAB] = {
+		.name = "lab",
+		.args = "[N [DEVICE.c]] [OPTION...]",
+		.summary = "run a lab of the course on trap and emulate",
+		.description =
+			"Runs lab N of the course: a small guest whose exits are shown one by one, with "
+			"what the lab's text says of them, and checked against that text. Without N, "
+			"lists the labs. Exits with 0 if all that the text claims is so, and with 1 if "
+			"not. All files are in the program; nothing but /dev/kvm is needed.\n\n"
+			"Where a lab has a device to write (lab 3), DEVICE.c is compiled with cc and "
+			"plugged into its machine; without it, the device of the text is.",
+		.opt = lab_options,
+		.opt_cnt = &lab_option_cnt,
 		.completes = OPT_FILES,
 	},
 	[VERB_DOCTOR] = {
