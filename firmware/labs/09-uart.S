@@ -66,7 +66,6 @@ drain:	mov	$UART_LSR, %dx
 	OUTB	UART_IER, 0x02		/* interrupt when THR is empty: that is now */
 sleep:	sti
 	hlt
-	cli
 	test	%cx, %cx
 	jnz	sleep
 	POWER_OFF
@@ -85,9 +84,9 @@ ready:	push	%ax
 	OUTB	UART_IER, 0x00
 	pop	%ax
 	mov	$UART_THR, %dx
-more:	out	%al, %dx
+more:	out	%al, %dx		/* and the UART asks again at once */
 	pop	%dx
 	pop	%ax
-	iret
+	lret	$2			/* without the flags that IRET would restore: interrupts stay off */
 
 text:	.ascii	"trapeze\n"
