@@ -31,7 +31,7 @@ enum verb_id {
 	VERB_VERSION,
 	VERB_INTERNAL
 };
-#define VERB_CNT 10
+#define VERB_CNT (VERB_INTERNAL + 1)
 
 struct verb {
 	const char *name;
