@@ -358,7 +358,7 @@ int vcpu_debug_set(struct vcpu_set *s, unsigned cpu, const struct debug_regs *re
 	if (r >= 0 && memcmp(&new.dr, &old.dr, sizeof(new.dr)))
 		r = kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &new.dr);
 	new.msr.head.nmsrs = 1; /* the first alone can be set */
-	if (r >= 0 && new.has_msrs && new.msr.gs.data != old.msr.gs.data)
+	if (r >= 0 && new.has_msrs &&new.msr.gs.data != old.msr.gs.data)
 		r = kvm_ioctl(v->fd, KVM_SET_MSRS, &new.msr) == 1 ? 0 : -EINVAL;
 	if (r >= 0 && new.regs.rip != old.regs.rip)
 		wake(v);
