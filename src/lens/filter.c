@@ -11,9 +11,7 @@
  */
 #include "lens/filter.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "vmm/error.h"
@@ -232,7 +230,7 @@ bool lens_filter_fits(const struct lens_filter *f, const struct lens *l, const s
 		      int vcpu)
 {
 	/* The program came from the parser, so nothing is taken from an empty stack. */
-	bool stack[FILTER_OPS_MAX];
+	bool stack[FILTER_OPS_MAX] = { false };
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < f->cnt; i++) {
@@ -254,5 +252,5 @@ bool lens_filter_fits(const struct lens_filter *f, const struct lens *l, const s
 			stack[n++] = filter_fits(op, l, r, vcpu);
 		}
 	}
-	return stack[0];
+	return n && stack[0];
 }

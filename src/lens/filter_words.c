@@ -2,7 +2,7 @@
 /* filter_words.c: what can be asked of a record, and what it is called in filters. */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lens/filter.h"
@@ -121,7 +121,7 @@ static bool find_device(const char *word, const struct trace_machine *m, struct 
 	for (unsigned i = 0; m && i < m->device_cnt; i++)
 		found |= is_called(&m->device[i], word);
 	ret->kind = FILTER_DEV;
-	strcpy(ret->text, word); /* as long as it may be */
+	snprintf(ret->text, sizeof(ret->text), "%s", word);
 	return found;
 }
 
@@ -147,7 +147,7 @@ static int parse_range(const char *value, struct filter_op *ret, struct error **
 	const char *dash = strchr(value, '-');
 	int r;
 
-	strcpy(first, value);
+	snprintf(first, sizeof(first), "%s", value);
 	if (dash)
 		first[dash - value] = '\0';
 	r = parse_u64(first, 0, UINT64_MAX, &ret->first, errp);
@@ -199,7 +199,7 @@ static int key_rip(const char *value, const struct trace_machine *m, struct filt
 	if (isdigit((unsigned char)value[0]))
 		return key_range("rip", FILTER_RIP, value, ret, errp);
 	ret->kind = FILTER_SYMBOL;
-	strcpy(ret->text, value);
+	snprintf(ret->text, sizeof(ret->text), "%s", value);
 	return 0;
 }
 
@@ -209,7 +209,7 @@ static int key_reg(const char *value, const struct trace_machine *m, struct filt
 	(void)m;
 	(void)errp;
 	ret->kind = FILTER_REG;
-	strcpy(ret->text, value);
+	snprintf(ret->text, sizeof(ret->text), "%s", value);
 	return 0;
 }
 

@@ -74,12 +74,13 @@ static ssize_t take_payload(struct reader *r, size_t len)
 		ssize_t n;
 
 		if (r->room == done) {
-			uint8_t *more = realloc(r->buf, 2 * r->room);
+			size_t room = 2 * max_u64(r->room, BUF_START);
+			uint8_t *more = realloc(r->buf, room);
 
 			if (!more)
 				return -ENOMEM;
 			r->buf = more;
-			r->room *= 2;
+			r->room = room;
 		}
 		n = take_bytes(r->from, r->buf + done, min_u64(len, r->room) - done);
 		if (n < 0)
