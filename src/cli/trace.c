@@ -101,8 +101,8 @@ static void tell_limits(const char *path, const struct trace *t)
 			path, t->lost, t->lost == 1 ? " was" : "s were");
 }
 
-int trace_open(const struct trace_args *a, const char *path, struct trace **ret,
-	       struct error **errp)
+static int open_trace(const struct trace_args *a, const char *path, struct trace **ret,
+		      struct error **errp)
 {
 	int r = trace_load(path, ret, errp);
 
@@ -115,8 +115,8 @@ int trace_open(const struct trace_args *a, const char *path, struct trace **ret,
 	return r;
 }
 
-int trace_filter(const struct trace *t, const char *text, struct lens_filter **ret,
-		 struct error **errp)
+static int parse_filter(const struct trace *t, const char *text, struct lens_filter **ret,
+			struct error **errp)
 {
 	int r;
 
@@ -129,6 +129,23 @@ int trace_filter(const struct trace *t, const char *text, struct lens_filter **r
 	if (r < 0)
 		*ret = lens_filter_free(*ret);
 	return r;
+}
+
+int trace_part_open(const struct trace_args *a, const char *path, const char *filter,
+		    struct trace_part *ret, struct error **errp)
+{
+	int r = open_trace(a, path, &ret->trace, errp);
+
+	if (r == 0)
+		r = parse_filter(ret->trace, filter, &ret->filter, errp);
+	ret->cut = (struct lens_cut){ a->from, a->to, ret->filter };
+	return r;
+}
+
+void trace_part_close(struct trace_part *p)
+{
+	lens_filter_free(p->filter);
+	trace_free(p->trace);
 }
 
 /* --- the verb --------------------------------------------------------------------------------- */

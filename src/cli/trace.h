@@ -15,22 +15,17 @@ struct trace_args {
 	unsigned rest_cnt;
 };
 
-/* Reads @path, and the symbols that @a names; what has to be known about the file (it was cut,
- * records were lost) goes to standard error. The caller trace_free()s *ret. */
-int trace_open(const struct trace_args *a, const char *path, struct trace **ret,
-	       struct error **errp) __must_check;
-
-/* The filter @text, NULL if that is NULL. */
-int trace_filter(const struct trace *t, const char *text, struct lens_filter **ret,
-		 struct error **errp) __must_check;
-
 /* A recording and what of it is wanted. Zeroed: none. */
 struct trace_part {
 	struct trace *trace;
 	struct lens_filter *filter;
 	struct lens_cut cut;
 };
-/* To be closed also after an error. @filter: its text, or NULL. */
+/*
+ * Reads @path, and the symbols that @a names; what has to be known about the file (it was cut,
+ * records were lost) goes to standard error. @filter: its text, or NULL. To be closed also after an
+ * error.
+ */
 int trace_part_open(const struct trace_args *a, const char *path, const char *filter,
 		    struct trace_part *ret, struct error **errp) __must_check;
 void trace_part_close(struct trace_part *p);
@@ -41,15 +36,5 @@ int trace_summary(const struct trace_args *a, struct error **errp);
 int trace_diff(const struct trace_args *a, struct error **errp);
 int trace_html(const struct trace_args *a, struct error **errp);
 int trace_perfetto(const struct trace_args *a, struct error **errp);
-
-static inline void trace_freep(struct trace **t)
-{
-	*t = trace_free(*t);
-}
-
-static inline void trace_filter_freep(struct lens_filter **f)
-{
-	*f = lens_filter_free(*f);
-}
 
 #endif

@@ -21,23 +21,6 @@ static int print(const struct str *s, struct error **errp)
 	return 0;
 }
 
-int trace_part_open(const struct trace_args *a, const char *path, const char *filter,
-		    struct trace_part *ret, struct error **errp)
-{
-	int r = trace_open(a, path, &ret->trace, errp);
-
-	if (r == 0)
-		r = trace_filter(ret->trace, filter, &ret->filter, errp);
-	ret->cut = (struct lens_cut){ a->from, a->to, ret->filter };
-	return r;
-}
-
-void trace_part_close(struct trace_part *p)
-{
-	lens_filter_free(p->filter);
-	trace_free(p->trace);
-}
-
 int trace_summary(const struct trace_args *a, struct error **errp)
 {
 	_cleanup_(trace_part_close) struct trace_part p = { 0 };
