@@ -100,7 +100,14 @@ static void name_address(const struct access *a, struct str *ret)
 {
 	uint32_t v = (uint32_t)a->value;
 
+	/* The bridge hands on the byte that is the board's. */
+	if (a->off == 1 && a->x->exit.size == 1) {
+		str_add(ret, "reset control");
+		return;
+	}
 	str_add(ret, "PCI CONFIG_ADDRESS");
+	if (a->off)
+		str_add(ret, "+%u", a->off);
 	if (!a->write || a->x->exit.size != 4)
 		return;
 	if (!(v & ADDRESS_ENABLE)) {

@@ -89,6 +89,8 @@ static const struct step steps[] = {
 	{ KIT_PCI, 0, 0, 4, true, 0x8000f800, "PCI CONFIG_ADDRESS: 00:1f.0 VENDOR_ID", "" },
 	{ KIT_PCI, 1, 0, 4, false, 0xffffffff, "PCI 00:1f.0 VENDOR_ID", "" },
 	{ KIT_PCI, 0, 0, 4, true, 0, "PCI CONFIG_ADDRESS: off", "" },
+	{ KIT_PCI, 0, 1, 1, true, 6, "reset control", "" },
+	{ KIT_PCI, 0, 3, 1, true, 6, "PCI CONFIG_ADDRESS+3", "" },
 	/* and by ECAM */
 	{ KIT_PCI, 2, 0x18040, 4, false, 0, "PCI 00:03.0 (disk0) 0x40", "" },
 	{ KIT_PCI, 2, 0x1800b, 1, false, 1, "PCI 00:03.0 (disk0) CLASS+2", "" },
