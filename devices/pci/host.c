@@ -237,6 +237,13 @@ int pci_bus_slot_of(const struct pci_bus *b, const struct device *d)
 	return -1;
 }
 
+struct io_region *pci_bus_msix_region(const struct pci_bus *b, const struct device *d)
+{
+	int slot = pci_bus_slot_of(b, d);
+
+	return slot >= 0 && b->slot[slot]->msix.vectors ? &b->slot[slot]->msix.region : NULL;
+}
+
 uint32_t pci_bus_intx_slots(const struct pci_bus *b)
 {
 	uint32_t slots = 0;

@@ -190,6 +190,9 @@ void pci_bus_detach(struct pci_func *f);
 
 /* The slot of @d's function; -1: it has none here. Slots don't change while the guest runs. */
 int pci_bus_slot_of(const struct pci_bus *b, const struct device *d);
+/* What its MSI-X table answers with, numbered behind the device's own regions; NULL: it has none.
+ */
+struct io_region *pci_bus_msix_region(const struct pci_bus *b, const struct device *d);
 
 /* Slots whose function has an interrupt pin, a bit each: what tables of the board must route. */
 uint32_t pci_bus_intx_slots(const struct pci_bus *b);

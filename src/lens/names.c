@@ -52,7 +52,7 @@ const struct bits *name_reg(const struct access *a, const char *title, const str
 static bool access_of(const struct lens *l, const struct trace_rec *x, struct access *ret)
 {
 	const struct trace_machine *m = l->machine;
-	uint64_t a_page;
+	uint64_t known = UINT64_MAX; /* of the region's address */
 
 	if ((x->exit.reason != TRACE_PIO && x->exit.reason != TRACE_MMIO) ||
 	    x->exit.flags & TRACE_X_NOBODY || !m || x->dev >= m->device_cnt ||
@@ -65,9 +65,10 @@ static bool access_of(const struct lens *l, const struct trace_rec *x, struct ac
 				.write = x->exit.flags & TRACE_X_WRITE,
 				.off = x->exit.off,
 				.value = x->exit.value };
-	/* Where a region is now is known to within a page: BARs move. */
-	a_page = x->exit.reason == TRACE_MMIO ? 0xfff : UINT64_MAX;
-	ret->whole = ((ret->region->base + ret->off) & a_page) == (x->exit.addr & a_page);
+	/* BARs move, by whole pages or, of ports, by their length. */
+	if (ret->dev->pci >= 0)
+		known = min_u64(ret->region->len, 4096) - 1;
+	ret->whole = ((ret->region->base + ret->off) & known) == (x->exit.addr & known);
 	return true;
 }
 

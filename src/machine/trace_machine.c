@@ -15,24 +15,30 @@
 
 /* --- devices ---------------------------------------------------------------------------------- */
 
+static void describe_region(struct machine *m, struct io_region *r, struct trace_region *ret)
+{
+	gpa_t base = 0;
+
+	snprintf(ret->name, sizeof(ret->name), "%s", r->name ? r->name : "");
+	ret->mmio = !bus_maps(m->pio, r, &base) && bus_maps(m->mmio, r, &base);
+	ret->base = base;
+	ret->len = r->len;
+}
+
+/* By io_region.index: those of the device, and behind them the one that its PCI function has. */
 static int describe_regions(struct machine *m, const struct device *d, struct trace_device *ret)
 {
-	const unsigned cnt = (unsigned)min_u64(d->region_cnt, TRACE_REGIONS_MAX);
+	const unsigned cnt = (unsigned)min_u64(d->region_cnt, TRACE_REGIONS_MAX - 1);
+	struct io_region *msix = m->pci ? pci_bus_msix_region(m->pci, d) : NULL;
 
-	ret->region = calloc(cnt ? cnt : 1, sizeof(*ret->region));
+	ret->region = calloc(cnt + 1, sizeof(*ret->region));
 	if (!ret->region)
 		return -ENOMEM;
+	for (unsigned i = 0; i < cnt; i++)
+		describe_region(m, &d->regions[i], &ret->region[i]);
 	ret->region_cnt = cnt;
-	for (unsigned i = 0; i < cnt; i++) {
-		struct io_region *r = &d->regions[i];
-		struct trace_region *t = &ret->region[i];
-		gpa_t base = 0;
-
-		snprintf(t->name, sizeof(t->name), "%s", r->name ? r->name : "");
-		t->mmio = !bus_maps(m->pio, r, &base) && bus_maps(m->mmio, r, &base);
-		t->base = base;
-		t->len = r->len;
-	}
+	if (msix && msix->index == cnt)
+		describe_region(m, msix, &ret->region[ret->region_cnt++]);
 	return 0;
 }
 
