@@ -129,11 +129,15 @@ $(B)/trapeze: $(MAINOBJ) $(B)/libtrapeze.a
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@.tmp $^ $(LIBS_MOST)
 	$(split-debug)
 
+# libc has a dlopen() even there, for its own ends, which could load what was made for another libc.
+# Wrapped by nothing, ours (weak, src/base/dl.c) is none.
+STATIC_NO_DL := -Wl,--wrap=dlopen,--wrap=dlsym
+
 .PHONY: static
 static: $(B)/static/trapeze ## build/static/trapeze: one file that runs on any Linux
 $(B)/static/trapeze: $(MAINOBJ) $(B)/libtrapeze.a $(B)/static/hot.ld
 	$(call say,LD,$@)
-	$(Q)$(CC) $(STATIC_PIE) $(LDFLAGS_ALL) $(if $(shell test -s $(B)/static/hot.ld && echo y),-Wl$(comma)-T$(comma)$(B)/static/hot.ld) \
+	$(Q)$(CC) $(STATIC_PIE) $(LDFLAGS_ALL) $(STATIC_NO_DL) $(if $(shell test -s $(B)/static/hot.ld && echo y),-Wl$(comma)-T$(comma)$(B)/static/hot.ld) \
 		-o $@.tmp $(MAINOBJ) $(B)/libtrapeze.a $(LIBS)
 	$(split-debug)
 
