@@ -7,12 +7,15 @@
 
 #include "vmm/endian.h"
 
+/* Of 700,000 exits, level 4 makes 26.6 MB in 3.6 s, the usual 6 makes 25.5 MB in 6.4 s. */
+#define PAGE_LEVEL 4
+
 /* --- columns ---------------------------------------------------------------------------------- */
 
 void page_column_open(struct page_column *c, const char *name, unsigned width)
 {
 	*c = (struct page_column){ .name = name, .width = width };
-	c->open = deflateInit(&c->z, Z_DEFAULT_COMPRESSION) == Z_OK;
+	c->open = deflateInit(&c->z, PAGE_LEVEL) == Z_OK;
 	c->failed = !c->open;
 }
 

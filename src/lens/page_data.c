@@ -194,8 +194,9 @@ static int too_large(const struct collector *k, struct error **errp)
 			"and what came of them): it is full %s after the beginning",
 			k->d->max_steps, lens_span(k->last, at));
 
-	err_hint(errp, "show a part: --from 0s --to 1s, or --filter kind=mmio; or look at `trapeze "
-		       "trace summary`, which takes any length");
+	err_hint(errp,
+		 "show a part: --from 1s --to 2s, or a filter, 'kind=mmio'; or look at `trapeze "
+		 "trace summary`, which takes any length");
 	return r;
 }
 
