@@ -138,7 +138,7 @@ static void print_split(const struct trace_cpu_time *time, unsigned cpu_cnt, str
 		all.halted_ns += time[i].halted_ns;
 	}
 	str_add(to, "\n%-10s %8s %8s %8s %8s %8s %8s\n", "time", "wall", "guest", "KVM", "VMM",
-		"halted", "neither");
+		"halted", "unknown");
 	for (unsigned i = 0; i < cpu_cnt && i < CPUS_SHOWN && cpu_cnt > 1; i++) {
 		char name[24];
 

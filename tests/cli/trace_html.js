@@ -133,7 +133,7 @@ window.requestAnimationFrame = fn => setTimeout(() => fn(performance.now()), 16)
 		await press('Escape');
 		await click(x, laneY(name + '/VMM'));
 		is('click tells the story', document.body.dataset.selected === number, `${document.body.dataset.selected}, not ${number}`);
-		is('decoded line', /#42 \+\d.*IO OUT 0x3f8 \(COM1 THR\) ← 0x[0-9a-f]+/.test(text('story')), text('story'));
+		is('decoded line', /#000042 \+\d+\.\d{3}ms vcpu[01] IO OUT 0x3f8 \(COM1 THR\) <- 0x[0-9a-f]{2} /.test(text('story')), text('story'));
 		is('effects', text('story').includes('what came of it') && text('story').includes('irq 4'), text('story'));
 		is('rule', text('story').includes('why it left the guest') && text('story').includes('Intel SDM'), text('story'));
 		await press('.');

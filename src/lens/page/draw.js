@@ -225,8 +225,8 @@ function paintOverview() {
 	g.fillStyle = colour.panel;
 	g.fillRect(0, 0, w, h);
 	canvas.canvas = { w, h };
-	view.t0 = 0;
-	view.t1 = length;
+	view.t0 = first;
+	view.t1 = last;
 	vmm.forEach((l, k) => drawSlices(g, l, 7 + k * each, Math.max(1, each - 1), (a, i, b) => colour[loudest(a, i, b)]));
 	if (hits) {
 		g.fillStyle = colour.hit;
@@ -242,7 +242,7 @@ function paintOverview() {
 }
 
 function drawOverview() {
-	const { g, w, h } = canvas.overview, a = view.t0 / length * w, b = view.t1 / length * w;
+	const { g, w, h } = canvas.overview, at = t => (t - first) / extent() * w, a = at(view.t0), b = at(view.t1);
 	if (!overviewPicture) paintOverview();
 	g.clearRect(0, 0, w, h);
 	g.drawImage(overviewPicture, 0, 0, w, h);
@@ -257,7 +257,7 @@ function drawOverview() {
 	g.lineWidth = 1;
 	if (selected >= 0) {
 		g.fillStyle = colour.mark;
-		g.fillRect(T[selected] / length * w - 0.5, 0, 1.5, h);
+		g.fillRect(at(T[selected]) - 0.5, 0, 1.5, h);
 	}
 }
 

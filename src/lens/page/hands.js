@@ -86,7 +86,7 @@ function grabOverview() {
 	const c = $('overview');
 	let down = false;
 	const to = e => {
-		const t = e.offsetX / canvas.overview.w * length, w = view.t1 - view.t0;
+		const t = first + e.offsetX / canvas.overview.w * extent(), w = view.t1 - view.t0;
 		setView(t - w / 2, t + w / 2);
 	};
 	c.addEventListener('pointerdown', e => { down = true; try { c.setPointerCapture(e.pointerId); } catch (err) { /* gone */ } to(e); });
@@ -94,7 +94,7 @@ function grabOverview() {
 	c.addEventListener('pointerup', () => { down = false; });
 	c.addEventListener('wheel', e => {
 		e.preventDefault();
-		zoom(Math.exp(Math.max(-400, Math.min(400, e.deltaY)) / 400), e.offsetX / canvas.overview.w * length);
+		zoom(Math.exp(Math.max(-400, Math.min(400, e.deltaY)) / 400), first + e.offsetX / canvas.overview.w * extent());
 	}, { passive: false });
 }
 
@@ -110,7 +110,7 @@ const keys = {
 	ArrowUp: () => scroll(-40), ArrowDown: () => scroll(40),
 	a: () => pan(-0.15), d: () => pan(0.15), w: () => zoom(0.7), s: () => zoom(1 / 0.7),
 	'+': () => zoom(0.7), '=': () => zoom(0.7), '-': () => zoom(1 / 0.7),
-	Home: () => setView(0, view.t1 - view.t0), End: () => setView(length - (view.t1 - view.t0), length),
+	Home: () => setView(first, first + view.t1 - view.t0), End: () => setView(last - (view.t1 - view.t0), last),
 	f: fit, ',': () => step(-1), '.': () => step(1), n: () => goHit(1), N: () => goHit(-1),
 	z: () => { if (selected >= 0) zoomTo(selected); }, '/': () => { $('query').focus(); $('query').select(); },
 	'?': () => showTab('keys'), Escape: forget,
@@ -173,8 +173,8 @@ async function main() {
 	if (typeof DecompressionStream === 'undefined')
 		return trouble('This browser is too old for this page: it has no DecompressionStream. Firefox 113, Chromium 80 or Safari 16.4 will do.');
 	await load();
-	length = Math.max(1, F.length, N ? T[N - 1] : 0);
-	if (N && (F.from || F.filtered)) length = Math.max(1, length);
+	last = Math.max(1, F.length, N ? T[N - 1] : 0);
+	first = Math.min(F.from, last - 1);
 	buildLanes();
 	fillHead();
 	placeLanes();

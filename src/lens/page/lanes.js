@@ -52,7 +52,7 @@ const isInterrupt = code => code >= EVENT + 1 && code <= EVENT + 5;
 
 function vcpuLanes(thread, list, own) {
 	const name = F.threads[thread].name, group = name;
-	const guest = Lane(group, 'guest', 20, 'in KVM_RUN: the guest runs, with what KVM does for it in between');
+	const guest = Lane(group, 'guest', 20, 'in KVM_RUN: the guest runs, or waits in HLT, with what KVM does for it in between');
 	const kvm = Lane(group, 'KVM', 16, kvmHint());
 	const vmm = Lane(group, 'VMM', 30, 'from an exit to the next entry; the darker part is the device’s handler');
 	const pairs = own.map(i => [T[i], i]);

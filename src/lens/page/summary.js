@@ -35,7 +35,7 @@ function timeSplits() {
 	F.cpu_time.forEach((c, k) => {
 		const known = c.guest + c.kernel + c.vmm + c.halted;
 		out.push(el('p', { class: 'sub' }, `vCPU ${k}: ${span(c.wall)}`), splitBar([['guest', c.guest, 'guest'], ['kvm', c.kernel, 'KVM'],
-			['vmm', c.vmm, 'VMM'], ['hlt', c.halted, 'halted'], ['unknown', Math.max(0, c.wall - known), 'neither']]));
+			['vmm', c.vmm, 'VMM'], ['hlt', c.halted, 'halted'], ['unknown', Math.max(0, c.wall - known), 'unknown']]));
 	});
 	if (!out.length) out.push(el('p', { class: 'sub' }, 'How time was split is not known: the recording has no end.'));
 	return out;
@@ -45,7 +45,7 @@ function fillSummary() {
 	const box = $('summary'), body = el('tbody');
 	if (groups) return;
 	groups = group();
-	const wall = length * F.cpus;
+	const wall = extent() * F.cpus;
 	for (const g of groups.slice(0, 500))
 		body.append(el('tr', {}, el('td', { class: 'n' }, count(g.n)), el('td', { class: 'n' }, percent(g.total, wall)),
 			el('td', { class: 'n' }, span(g.p50)), el('td', { class: 'n' }, span(g.p99)),
@@ -71,7 +71,7 @@ function fillLimits() {
 		box.append(el('table', { class: 'rows' }, el('tbody', {}, ...F.stats.map(s => el('tr', {}, el('td', { class: 'n' }, count(s[1])),
 			el('td', {}, el('code', {}, s[0]), ' ', el('span', { class: 'kind' }, s[2])))))));
 	box.append(el('h3', {}, 'what it cannot tell apart'));
-	say('A slice “guest” is a call of KVM_RUN. What KVM did within it for the guest, exits that never left the kernel among them, is part of the slice; how long is known for the whole run only.');
+	say('A slice “guest” is a call of KVM_RUN. Where KVM has the local APIC, the guest’s waiting in HLT is part of it. What KVM did within it for the guest, exits that never left the kernel among them, is part of the slice; how long is known for the whole run only.');
 	box.append(el('h3', {}, 'what is missing'));
 	if (F.cut) say(`The recording is cut: ${F.cut}. What is here is good up to there.`, true);
 	if (F.lost) say(`${count(F.lost)} records were lost, as there was no room for them: ` +
@@ -92,7 +92,7 @@ function fillHead() {
 	document.title = 'trapeze: ' + (F.command || 'a recording');
 	chip(F.exits === 1 ? 'exit' : 'exits', count(F.exits));
 	chip(F.cpus === 1 ? 'vCPU' : 'vCPUs', F.cpus);
-	chip('long', span(length));
+	chip('long', span(extent()));
 	if (F.irqchip) chip('irqchip', F.irqchip);
 	if (when) chip('UTC', when);
 	if (F.lost) chip('lost', count(F.lost), true);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* view.js: which part is looked at, how large it is drawn, and what is selected in it. */
 const view = { t0: 0, t1: 1, y: 0 };
-let length = 1, selected = -1, selectedRequest = -1, picked = null;
+/* The part that was recorded, or is shown, ns since the first entry. */
+let first = 0, last = 1;
+let selected = -1, selectedRequest = -1, picked = null;
 let hits = null, isHit = null, hitAt = -1;
 let colour = {}, dirty = false;
 const canvas = {};
@@ -36,10 +38,12 @@ function redraw() {
 const X = t => (t - view.t0) * canvas.canvas.w / (view.t1 - view.t0);
 const timeAt = x => view.t0 + x * (view.t1 - view.t0) / canvas.canvas.w;
 
+const extent = () => last - first;
+
 function setView(t0, t1) {
 	const least = 20; /* ns */
-	let w = Math.max(least, Math.min(t1 - t0, length * 1.04));
-	t0 = Math.max(-length * 0.02 - least, Math.min(t0, length * 1.02 - w + least));
+	let w = Math.max(least, Math.min(t1 - t0, extent() * 1.04));
+	t0 = Math.max(first - extent() * 0.02 - least, Math.min(t0, last + extent() * 0.02 - w + least));
 	view.t0 = t0;
 	view.t1 = t0 + w;
 	redraw();
@@ -50,12 +54,12 @@ function zoom(factor, at) {
 		const t = selected >= 0 ? T[selected] : NaN;
 		at = t > view.t0 && t < view.t1 ? t : (view.t0 + view.t1) / 2;
 	}
-	const w = Math.max(20, Math.min((view.t1 - view.t0) * factor, length * 1.04));
+	const w = Math.max(20, Math.min((view.t1 - view.t0) * factor, extent() * 1.04));
 	setView(at - (at - view.t0) * w / (view.t1 - view.t0), at - (at - view.t0) * w / (view.t1 - view.t0) + w);
 }
 
 const pan = part => setView(view.t0 + part * (view.t1 - view.t0), view.t1 + part * (view.t1 - view.t0));
-const fit = () => setView(-length * 0.01, length * 1.01);
+const fit = () => setView(first - extent() * 0.01, last + extent() * 0.01);
 
 function scroll(dy) {
 	view.y = Math.max(0, Math.min(view.y + dy, lanesHeight - canvas.canvas.h));

@@ -31,9 +31,10 @@ function accesses(i) {
 	return c === 1 || c === 2 || c === 7 || c === 8;
 }
 
-/* What it means in that register, where that is known: "THRE|TEMT", "'L'". */
+/* The value, as many digits as it has, and what it means in that register: "0x60 THRE|TEMT". */
 function valueText(i) {
-	return hex('value', i) + (C.means[i] ? ' ' + S[C.means[i]] : '');
+	const digits = hex('value', i).slice(2).padStart(2 * Math.min(C.size[i], 8), '0');
+	return '0x' + digits + (C.means[i] ? ' ' + S[C.means[i]] : '');
 }
 
 const arrow = i => C.flags[i] & X_WRITE || C.code[i] === 8 ? '←' : '→';
@@ -44,17 +45,19 @@ function effectsOf(i) {
 	return all;
 }
 
+const us = ns => (Math.trunc(ns / 100) / 10).toFixed(1) + 'us';
+
 /* The decoded line, as `trapeze trace show` has it. */
 function lineOf(i) {
-	if (!isExit(i))
-		return `+${stamp(T[i], 1000)} ${threadName(C.thread[i])} ${deviceName(C.dev[i])} ${S[C.name[i]]}`;
-	let s = `#${C.num[i]} +${stamp(T[i], 1000)} ${threadName(C.thread[i])} ${S[C.label[i]]}`;
-	if (accesses(i)) s += ` ${hex('addr', i)} (${S[C.name[i]]}) ${arrow(i)} ${valueText(i)}`;
-	else if (S[C.name[i]] && S[C.name[i]] !== S[C.label[i]]) s += ' ' + S[C.name[i]];
+	const thread = F.threads[C.thread[i]], who = thread && thread.vcpu >= 0 ? 'vcpu' + thread.vcpu : threadName(C.thread[i]);
+	const when = '+' + (T[i] / 1e6).toFixed(3) + 'ms';
+	if (!isExit(i)) return `${when} ${who} ${deviceName(C.dev[i])} ${S[C.name[i]]}`;
+	let s = `#${String(C.num[i]).padStart(6, '0')} ${when} ${who} ${S[C.label[i]]}`;
+	if (accesses(i)) s += ` ${hex('addr', i)} (${S[C.name[i]]}) ${C.flags[i] & X_WRITE || C.code[i] === 8 ? '<-' : '->'} ${valueText(i)}`;
 	if (wide('rip', i)) s += ` rip=${hex('rip', i).slice(2)}`;
 	if (C.sym[i]) s += ` (${S[C.sym[i]]})`;
 	if (C.insn[i]) s += ' ' + S[C.insn[i]];
-	const eff = effectsOf(i);
+	const eff = effectsOf(i).filter(e => e);
 	if (eff.length) s += ' | ' + eff.slice(0, 12).join(', ') + (eff.length > 12 ? ', …' : '');
-	return s + ` | handler ${span(C.handler[i])}, away ${span(C.away[i])}`;
+	return s + ' | ' + (C.handler[i] ? `handler ${us(C.handler[i])}, ` : '') + `away ${us(C.away[i])}`;
 }
