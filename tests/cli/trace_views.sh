@@ -83,6 +83,7 @@ rm -f new.json
 # --- html
 trace 0 html html a.trace -o new.html
 is html-mode [ "$(stat -c %a new.html)" = 644 ]
+is html-hostile-names [ "$(grep -c '<b>\|<img\|document.title = .taken' new.html)" = 0 ]
 says html-filtered '"filtered": false' new.html
 trace 0 html-again html a.trace dev=serial0 --from 1ms -o new.html
 says html-again '"filtered": true' new.html
