@@ -285,7 +285,9 @@ static void close_exit(struct vcpu_trace *t, uint64_t now)
 	if (t->x.exit.reason == TRACE_HLT)
 		add_time(&c->halted, t->handler);
 	clock_moved(c, now, false);
-	if (unlikely(s->rip != t->x.exit.rip || !s->hash || ++s->hits > LOOK_AGAIN))
+	/* A debugger that sees exits without a trace looks at memory by itself. */
+	if (unlikely(s->rip != t->x.exit.rip || !s->hash || ++s->hits > LOOK_AGAIN) &&
+	    trace_enabled())
 		put_code(t, s);
 	trace_put(&t->x);
 }
