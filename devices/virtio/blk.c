@@ -131,12 +131,24 @@ static uint64_t trace_id(const struct request *rq)
 	return (uint64_t)rq->queue->index << 16 | rq->chain.id;
 }
 
+static __attribute__((cold, noinline)) void trace_begin_of(const struct request *rq)
+{
+	trace_event(TRACE_E_IO_BEGIN, rq->queue->owner->vdev.dev.number, trace_id(rq), rq->io.op,
+		    rq->io.off, rq->io.len);
+}
+
+static __attribute__((cold, noinline)) void trace_end_of(const struct request *rq, int err)
+{
+	trace_event(TRACE_E_IO_END, rq->queue->owner->vdev.dev.number, trace_id(rq), (uint64_t)err);
+}
+
 /* blk_req.done */
 static void on_done(struct blk_req *io, int err)
 {
 	struct request *rq = container_of(io, struct request, io);
 
-	trace_event(TRACE_E_IO_END, rq->queue->owner->vdev.dev.number, trace_id(rq), (uint64_t)err);
+	if (trace_enabled())
+		trace_end_of(rq, err);
 	if (likely(!err)) {
 		if (io->op == BLK_READ)
 			vq_commit(&rq->chain, io->len);
@@ -316,8 +328,8 @@ static bool begin(struct virtio_blk *b, struct request *rq)
 	}
 	status = parse(b, rq);
 	if (status == TO_SUBMIT) {
-		trace_event(TRACE_E_IO_BEGIN, b->vdev.dev.number, trace_id(rq), rq->io.op,
-			    rq->io.off, rq->io.len);
+		if (trace_enabled())
+			trace_begin_of(rq);
 		return true;
 	}
 	complete(rq, status);

@@ -215,14 +215,25 @@ void vq_unpop(struct vq_chain *c)
 		vq_split_unpop(vq, c);
 }
 
+static __attribute__((cold, noinline)) void complete_traced(struct virtq *vq,
+							    const struct vq_chain *c)
+{
+	trace_event(TRACE_E_VQ_PUSH, vq->config.dev->number, vq->config.index, c->id, c->written);
+	if (vq->packed)
+		vq_packed_complete(vq, c);
+	else
+		vq_split_complete(vq, c);
+}
+
 void vq_complete(struct vq_chain *c)
 {
 	struct virtq *vq = c->vq;
 
 	if (!give_up(c, vq))
 		return;
-	trace_event(TRACE_E_VQ_PUSH, vq->config.dev->number, vq->config.index, c->id, c->written);
-	if (vq->packed)
+	if (trace_enabled())
+		complete_traced(vq, c);
+	else if (vq->packed)
 		vq_packed_complete(vq, c);
 	else
 		vq_split_complete(vq, c);

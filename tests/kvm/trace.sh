@@ -129,6 +129,18 @@ judge 0 '' key-status
 exec 8>&-
 children=()
 
+# --- a test's guest, and the guests of several
+timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/flat32_pit.elf" --expect-exit 42 --trace-out t5 >out 2>err \
+	</dev/null
+status=$?
+judge 0 '' test-status
+is test-recording "$TRAPEZE" trace summary t5 >out 2>err
+timeout -k 2 60 "$TRAPEZE" test --kvm-unit-test "$guests/flat32_pit.elf" --expect-exit 42 --repeat 2 -j 2 \
+	--trace-out t6 >out 2>err </dev/null
+status=$?
+judge 0 '' tests-status
+is tests-recordings [ -s t6.0 -a -s t6.1 -a ! -e t6 ]
+
 # --- every guest there is ends the same way when it is traced
 for g in "$guests"/real_*.bin "$guests"/flat32_*.bin "$guests"/flat64_*.bin; do
 	name=$(basename "$g" .bin)
