@@ -113,6 +113,13 @@ void boot_fill_cache(const struct boot *b, const _Atomic bool *stop);
  */
 int boot_kernel_bytes(const char *path, void **ret, size_t *len, struct error **errp) __must_check;
 
+/*
+ * Where boot_load() put what is linked at linear address @linear in the upper half of the address
+ * space: there it will be found before the guest has page tables that say so. False: not known, as
+ * of a kernel that unpacks itself.
+ */
+bool boot_linked_at(const struct boot *b, uint64_t linear, gpa_t *ret);
+
 /* Where the last boot_load() put the initrd; len 0: none. */
 void boot_initrd_range(const struct boot *b, gpa_t *gpa, uint64_t *len);
 

@@ -99,7 +99,10 @@ char *vcpu_dump(struct vcpu_set *s, unsigned cpu);
 struct vcpu_debug_can {
 	bool debug;   /* KVM_SET_GUEST_DEBUG is there */
 	bool int3;    /* INT3 exits */
-	bool watch;   /* debug registers exit on data */
+	bool in;      /* IN AL,DX does, as it always should */
+	bool in_past; /* and RIP is behind it by then */
+	bool code;    /* debug registers exit on instructions */
+	bool watch;   /* and on data */
 	bool no_irqs; /* a step that interrupts cannot lead astray */
 };
 struct vcpu_debug_can vcpu_debug_can(struct vcpu_set *s);
@@ -110,10 +113,16 @@ int vcpu_debug_set(struct vcpu_set *s, unsigned cpu, const struct debug_regs *r)
 
 /* How a vCPU is to run when vcpu_set_run() comes. Zeroed: as if nobody looked. */
 struct vcpu_debug_plan {
-	bool hold;                                     /* not at all */
-	bool step;                                     /* one instruction, then a hit */
-	bool irqs;                                     /* which may be an interrupt's first */
-	bool int3;                                     /* INT3 is a hit */
+	bool hold; /* not at all */
+	bool step; /* one instruction, then a hit */
+	bool irqs; /* which may be an interrupt's first */
+	bool int3; /* INT3 is a hit */
+	/*
+	 * NULL, or: IN AL,DX is one as well, if it lies at a linear address of which this says
+	 * true. To the guest that instruction has not been there. On the vCPU's thread.
+	 */
+	bool (*is_break)(void *opaque, unsigned cpu, uint64_t pc);
+	void *break_opaque;
 	const struct debug_break *reg[DBG_DEBUG_REGS]; /* NULL: not in use; borrowed for the call */
 	/* As in struct debug_run. */
 	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);

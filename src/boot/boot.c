@@ -346,3 +346,19 @@ void boot_initrd_range(const struct boot *b, gpa_t *gpa, uint64_t *len)
 	*gpa = b->initrd_gpa;
 	*len = b->initrd_len;
 }
+
+/* The lowest address a kernel's half begins at: 2 GiB, where 32-bit ones may. */
+#define UPPER_HALF UINT64_C(0x80000000)
+
+bool boot_linked_at(const struct boot *b, uint64_t linear, gpa_t *ret)
+{
+	for (unsigned i = 0; i < b->elf.load_cnt; i++) {
+		const struct elf_seg *s = &b->elf.load[i];
+
+		if (s->vaddr < UPPER_HALF || linear < s->vaddr || linear - s->vaddr >= s->memsz)
+			continue;
+		*ret = s->paddr + (linear - s->vaddr);
+		return true;
+	}
+	return false;
+}

@@ -411,6 +411,8 @@ static __attribute__((cold, noinline)) bool run_once_watched(struct vcpu *v)
 	int err = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
 	bool go_on;
 
+	if (!err)
+		vcpu_debug_disguise(v);
 	if (told)
 		vcpu_trace_exit(v, err);
 	go_on = err ? run_failed(v, err) : emulate(v, w);
@@ -435,6 +437,8 @@ static void run_guest(struct vcpu *v)
 				return;
 	}
 	finish_instruction(v);
+	if (unlikely(v->debug.undo))
+		vcpu_debug_undo(v);
 }
 
 static bool may_run(const struct vcpu *v)

@@ -423,9 +423,11 @@ int vcpu_debug_plan(struct vcpu_set *s, unsigned cpu, const struct vcpu_debug_pl
 	mutex_unlock(&s->lock);
 	d->step = p->step;
 	d->irqs = p->irqs;
+	d->is_break = p->is_break;
+	d->break_opaque = p->break_opaque;
 	d->stop_at = p->stop_at;
 	d->opaque = p->opaque;
-	v->watched = p->step || p->stop_at;
+	v->watched = p->step || p->stop_at || p->is_break;
 	/* KVM counts a step from where RIP was when it was told, so it is told each time. */
 	if (p->step || memcmp(&g, &d->kvm, sizeof(g)) != 0)
 		r = kvm_ioctl(v->fd, KVM_SET_GUEST_DEBUG, &g);
@@ -487,7 +489,7 @@ bool vcpu_debug_exit(struct vcpu *v)
 {
 	const struct kvm_debug_exit_arch *a = &v->run->debug.arch;
 
-	if (!v->debug.kvm.control)
+	if (!v->debug.kvm.control && !v->debug.is_break)
 		return false;
 	hit(v, &(struct vcpu_hit){ .kind = VCPU_HIT_TRAP,
 				   .vector = (uint8_t)a->exception,
@@ -495,6 +497,54 @@ bool vcpu_debug_exit(struct vcpu *v)
 				   .reg = a->dr6 & 0xf,
 				   .pc = a->pc });
 	return true;
+}
+
+/* --- breakpoints where KVM has none ----------------------------------------------------------- */
+
+#define RFLAGS_VM 0x20000u
+#define CR0_PE    1u
+#define EFER_LMA  0x400u
+
+static uint64_t linear_pc(struct vcpu *v, uint64_t rip)
+{
+	struct kvm_sregs s;
+
+	if (kvm_ioctl(v->fd, KVM_GET_SREGS, &s) < 0 || (s.efer & EFER_LMA && s.cs.l))
+		return rip;
+	return (uint32_t)(s.cs.base + rip);
+}
+
+/*
+ * IN AL,DX is one byte, has no effect on memory and leaves the guest on every KVM, as long as the
+ * guest's kernel executes it. The device at port DX is not asked: what AL gets is taken back.
+ */
+void vcpu_debug_disguise(struct vcpu *v)
+{
+	struct vcpu_debug *d = &v->debug;
+	struct kvm_run *run = v->run;
+	struct kvm_regs r;
+	uint64_t pc;
+
+	if (!d->is_break || run->exit_reason != KVM_EXIT_IO ||
+	    run->io.direction != KVM_EXIT_IO_IN || run->io.size != 1 || run->io.count != 1 ||
+	    kvm_ioctl(v->fd, KVM_GET_REGS, &r) < 0)
+		return;
+	r.rip -= v->set->debug_can.in_past;
+	pc = linear_pc(v, r.rip);
+	if (!d->is_break(d->break_opaque, v->index, pc))
+		return;
+	d->undo_regs = r;
+	d->undo = true;
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch = (struct kvm_debug_exit_arch){ .exception = VECTOR_BP, .pc = pc };
+}
+
+void vcpu_debug_undo(struct vcpu *v)
+{
+	struct vcpu_debug *d = &v->debug;
+
+	d->undo = false;
+	kvm_ioctl(v->fd, KVM_SET_REGS, &d->undo_regs);
 }
 
 /* --- every exit ------------------------------------------------------------------------------- */

@@ -67,6 +67,10 @@ struct vcpu_clock {
  * stands, and by the vCPU's while it runs. */
 struct vcpu_debug {
 	bool hold, step, irqs;
+	bool (*is_break)(void *opaque, unsigned cpu, uint64_t pc);
+	void *break_opaque;
+	bool undo; /* @undo_regs are to be put back when the instruction is done */
+	struct kvm_regs undo_regs;
 	bool (*stop_at)(void *opaque, unsigned cpu, const struct trace_rec *x);
 	void *opaque;
 	struct kvm_guest_debug kvm; /* as KVM has it */
@@ -162,6 +166,10 @@ void msr_exit(struct kvm_run *run, enum msr_policy policy, struct msr_reports *s
 /* vcpu_debug.c: KVM_EXIT_DEBUG, false if nobody asked for it; and every exit of a vCPU that is
  * watched, when it has been emulated, with its record if one was asked for. The vCPU's thread. */
 bool vcpu_debug_exit(struct vcpu *v);
+/* KVM_RUN has returned to a vCPU that is watched: an IN that is a breakpoint becomes one. */
+void vcpu_debug_disguise(struct vcpu *v);
+/* Its instruction is finished: that of such a breakpoint never was. */
+void vcpu_debug_undo(struct vcpu *v);
 void vcpu_debug_after(struct vcpu *v, const struct trace_rec *x);
 /* debug_probe.c */
 struct vcpu_debug_can vcpu_debug_probe(struct vm *vm);

@@ -19,7 +19,10 @@
 #include "vmm/error.h"
 #include "vmm/log.h"
 
+/* What lies in memory where a software breakpoint is: INT3, or where this KVM keeps that to itself,
+ * IN AL,DX. */
 #define INT3 0xcc
+#define IN   0xec
 #define NONE UINT_MAX
 
 static struct machine_debug *of(struct debug_target *t)
@@ -68,7 +71,7 @@ static size_t read_memory(struct debug_target *t, gpa_t gpa, void *to, size_t le
 	for (unsigned i = 0; i < d->spot_cnt; i++) {
 		const struct spot *s = &d->spot[i];
 
-		if (s->in_memory && s->gpa - gpa < got && ((uint8_t *)to)[s->gpa - gpa] == INT3)
+		if (s->in_memory && s->gpa - gpa < got && ((uint8_t *)to)[s->gpa - gpa] == d->trap)
 			((uint8_t *)to)[s->gpa - gpa] = s->byte;
 	}
 	return got;
@@ -92,7 +95,7 @@ static size_t write_memory(struct debug_target *t, gpa_t gpa, const void *from, 
 		if (!s->in_memory || s->gpa - gpa >= done)
 			continue;
 		s->byte = ((const uint8_t *)from)[s->gpa - gpa];
-		put_byte(d, s->gpa, INT3);
+		put_byte(d, s->gpa, d->trap);
 	}
 	return done;
 }
@@ -145,25 +148,33 @@ static bool any_in_memory(const struct machine_debug *d)
 	return false;
 }
 
-/* An INT3 into memory, if there is memory at the address. */
-static bool place_in_memory(struct machine_debug *d, unsigned cpu, struct spot *s)
+/* A kernel's code is where the loader put it before there are page tables that say so. */
+static bool locate(struct machine_debug *d, unsigned cpu, uint64_t linear, gpa_t *ret)
 {
 	struct debug_regs r;
 	struct debug_walk w;
-	uint8_t byte;
 
 	if (vcpu_debug_get(d->m->cpus, cpu, &r) < 0 ||
-	    debug_translate(&d->target, &r, s->b.addr, &w) < 0 || !w.mapped ||
-	    read_memory(&d->target, w.gpa, &byte, 1) != 1)
+	    debug_translate(&d->target, &r, linear, &w) < 0 || !w.mapped)
+		return boot_linked_at(d->m->boot, linear, ret);
+	*ret = w.gpa;
+	return true;
+}
+
+/* An INT3 into memory, if there is memory at the address. */
+static bool place_in_memory(struct machine_debug *d, unsigned cpu, struct spot *s)
+{
+	if (!locate(d, cpu, s->b.addr, &s->gpa) ||
+	    read_memory(&d->target, s->gpa, &s->byte, 1) != 1)
 		return false;
-	s->gpa = w.gpa;
-	s->byte = byte;
-	s->in_memory = gm_write(d->m->gm, w.gpa, &(uint8_t){ INT3 }, 1);
+	s->in_memory = gm_write(d->m->gm, s->gpa, &d->trap, 1);
 	return s->in_memory;
 }
 
 static bool place_in_register(struct machine_debug *d, struct spot *s)
 {
+	if (s->b.kind == DBG_BREAK_CODE && !vcpu_debug_can(d->m->cpus).code)
+		return false;
 	for (unsigned i = 0; i < DBG_DEBUG_REGS; i++) {
 		bool taken = false;
 
@@ -179,7 +190,10 @@ static bool place_in_register(struct machine_debug *d, struct spot *s)
 
 static bool place(struct machine_debug *d, unsigned cpu, struct spot *s)
 {
-	if (s->b.kind == DBG_BREAK_CODE && s->b.software && vcpu_debug_can(d->m->cpus).int3 &&
+	struct vcpu_debug_can can = vcpu_debug_can(d->m->cpus);
+
+	d->trap = can.int3 ? INT3 : IN;
+	if (s->b.kind == DBG_BREAK_CODE && s->b.software && (can.int3 || can.in) &&
 	    place_in_memory(d, cpu, s))
 		return true;
 	return place_in_register(d, s);
@@ -191,7 +205,7 @@ static void lift(struct machine_debug *d, struct spot *s)
 {
 	uint8_t now;
 
-	if (gm_read(d->m->gm, s->gpa, &now, 1) && now == INT3)
+	if (gm_read(d->m->gm, s->gpa, &now, 1) && now == d->trap)
 		put_byte(d, s->gpa, s->byte);
 }
 
@@ -202,8 +216,12 @@ static int check_break(const struct machine_debug *d, const struct debug_break *
 
 	if (!can.debug)
 		return err_set(errp, ENOTSUP, "this host's KVM has no breakpoints");
-	if (b->kind == DBG_BREAK_CODE)
+	if (b->kind == DBG_BREAK_CODE && (b->software || can.code))
 		return 0;
+	if (b->kind == DBG_BREAK_CODE)
+		return err_set(errp, ENOTSUP,
+			       "this host's KVM does not tell of hardware breakpoints: they would "
+			       "never be hit; software breakpoints are");
 	if (b->kind != DBG_WATCH_WRITE && b->kind != DBG_WATCH_ACCESS)
 		return err_set(errp, EINVAL, "the CPU has no such watchpoint");
 	if (b->len != 1 && b->len != 2 && b->len != 4 && b->len != 8)
@@ -221,20 +239,19 @@ static int check_break(const struct machine_debug *d, const struct debug_break *
 	return 0;
 }
 
-static int no_register(const struct machine_debug *d, const struct debug_break *b,
-		       struct error **errp)
+static int no_place(const struct machine_debug *d, const struct debug_break *b, struct error **errp)
 {
+	struct vcpu_debug_can can = vcpu_debug_can(d->m->cpus);
+
 	if (!b->software || b->kind != DBG_BREAK_CODE)
 		return err_set(errp, ENOSPC, "the CPU's four debug registers are all in use");
-	if (!vcpu_debug_can(d->m->cpus).int3)
-		return err_set(errp, ENOSPC,
-			       "this host's KVM keeps INT3 to itself, so that breakpoints take the "
-			       "CPU's four debug registers, which are all in use");
-	return err_set(
-		errp, ENOSPC,
-		"there is no memory at %#llx yet, and the CPU's four debug registers are all "
-		"in use",
-		(unsigned long long)b->addr);
+	if (!can.code)
+		return err_set(errp, EFAULT,
+			       "there is no memory at that address yet, and this host's KVM does "
+			       "not tell of hardware breakpoints");
+	return err_set(errp, ENOSPC,
+		       "there is no memory at that address yet, and the CPU's four debug registers "
+		       "are all in use");
 }
 
 static int set_break(struct debug_target *t, unsigned cpu, const struct debug_break *b,
@@ -253,7 +270,7 @@ static int set_break(struct debug_target *t, unsigned cpu, const struct debug_br
 	if (d->spot_cnt == SPOTS_MAX)
 		return err_set(errp, ENOSPC, "there are %u breakpoints already", SPOTS_MAX);
 	if (!place(d, cpu, &s))
-		return no_register(d, b, errp);
+		return no_place(d, b, errp);
 	d->spot[d->spot_cnt++] = s;
 	return 0;
 }
@@ -316,6 +333,16 @@ static unsigned standing_at_a_break(struct machine_debug *d)
 	return NONE;
 }
 
+/* Called by vCPUs: nothing of this changes while one runs. */
+static bool is_break(void *opaque, unsigned cpu, uint64_t pc)
+{
+	struct machine_debug *d = opaque;
+
+	if (d->lifted && d->over_cpu == cpu && d->cpu[cpu].pc == pc)
+		return false;
+	return code_at(d, pc, true);
+}
+
 static int plan(struct machine_debug *d, unsigned cpu)
 {
 	bool over = d->over_cpu == cpu;
@@ -324,7 +351,9 @@ static int plan(struct machine_debug *d, unsigned cpu)
 		.hold = one && !over && (d->over_cpu != NONE || (unsigned)d->how.step_cpu != cpu),
 		.step = over || (d->how.step_cpu == (int)cpu && !d->how.go_on),
 		.irqs = d->how.irqs && !over,
-		.int3 = any_in_memory(d),
+		.int3 = d->trap == INT3 && any_in_memory(d),
+		.is_break = d->trap == IN && any_in_memory(d) ? is_break : NULL,
+		.break_opaque = d,
 		.stop_at = d->how.stop_at,
 		.opaque = d->how.opaque,
 	};
@@ -365,7 +394,7 @@ static void end_over(struct machine_debug *d)
 	struct spot *s = d->over_cpu == NONE ? NULL : code_at(d, d->cpu[d->over_cpu].pc, true);
 
 	if (d->lifted && s)
-		put_byte(d, s->gpa, INT3);
+		put_byte(d, s->gpa, d->trap);
 	d->lifted = false;
 	d->over_cpu = NONE;
 }
@@ -490,6 +519,8 @@ static bool guests_own(struct machine_debug *d, unsigned cpu, const struct vcpu_
 
 	if (h->vector != 3)
 		return true;
+	if (d->trap != INT3)
+		return false;
 	return vcpu_debug_get(d->m->cpus, cpu, &r) >= 0 &&
 	       debug_read(&d->target, &r, h->pc, &byte, 1) == 1 && byte == INT3;
 }

@@ -15,7 +15,7 @@ struct machine;
 /* A breakpoint that is set, and by what means. */
 struct spot {
 	struct debug_break b;
-	bool in_memory; /* an INT3 at gpa, in place of byte */
+	bool in_memory; /* a trap at gpa, in place of byte */
 	uint8_t byte;
 	gpa_t gpa;
 	unsigned reg; /* else: which debug register; DBG_DEBUG_REGS: none */
@@ -41,7 +41,8 @@ struct machine_debug {
 	struct verdict verdict;
 	struct debug_run how;
 	unsigned over_cpu; /* steps over a breakpoint, alone; UINT_MAX: none */
-	bool lifted;       /* and the INT3 there is out */
+	bool lifted;       /* and the trap there is out */
+	uint8_t trap;      /* the instruction that is a breakpoint */
 	unsigned last_cpu; /* whose stop was told last */
 	unsigned spot_cnt;
 	struct spot spot[SPOTS_MAX];

@@ -50,7 +50,7 @@ static struct {
 	unsigned stops;
 	struct ev_timer timer;
 	unsigned asked, traps;
-	bool software;
+	bool software, lost;
 	uint32_t count;
 	_Atomic unsigned exits;
 } w;
@@ -170,69 +170,84 @@ static void end(void)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-static void steps_script(unsigned n, const struct debug_stop *s)
+/* Where each step leads, from the guest's first instruction on. A port access is one step, not two;
+ * the call is not stepped over. */
+static uint64_t after_step(unsigned n)
 {
 	static const uint8_t lens[] = { 1, 1, 7, 10, 5 }; /* cli cld lidt mov mov */
-	static uint64_t want;
+	uint64_t pc = at[BEGIN];
 
-	if (n == 0)
-		want = at[BEGIN];
 	if (n < ARRAY_LEN(lens)) {
-		want += lens[n];
-		assert_int_equal(s->why, DBG_STOP_STEP);
-		assert_int_equal(rip(), want);
-		step_cpu(0);
-		return;
+		for (unsigned i = 0; i <= n; i++)
+			pc += lens[i];
+		return pc;
 	}
 	switch (n - ARRAY_LEN(lens)) {
-	case 0: /* inc */
-		assert_int_equal(regs(0).gpr[DBG_RAX], 2);
-		assert_int_equal(regs(0).gpr[DBG_R8], 0x1122334455667788);
-		step_cpu(0);
-		break;
+	case 0:
+		return at[AT_INC] + 2;
 	case 1:
-		assert_int_equal(rip(), at[AT_OUT]);
-		step_cpu(0);
-		break;
-	case 2: /* the port access is one step, not two */
-		assert_int_equal(s->why, DBG_STOP_STEP);
-		assert_int_equal(rip(), at[AT_IN]);
-		step_cpu(0);
-		break;
+		return at[AT_OUT];
+	case 2:
+		return at[AT_IN];
 	case 3:
-		assert_int_equal(rip(), at[AFTER_IN]);
-		step_cpu(0);
-		break;
+		return at[AFTER_IN];
 	case 4:
-		assert_int_equal(rip(), at[AFTER_IN] + 1);
-		go();
-		break;
+		return at[AFTER_IN] + 1;
 	default:
+		return 0;
+	}
+}
+#define STEPS 10u
+
+static void steps_script(unsigned n, const struct debug_stop *s)
+{
+	if (n == STEPS) {
 		assert_int_equal(s->why, DBG_STOP_ENDED);
 		assert_int_equal(s->status, 85);
 		assert_false(s->over);
 		go();
+		return;
 	}
+	if (s->why != DBG_STOP_STEP || rip() != after_step(n)) {
+		w.lost = true;
+		w.t->ops->detach(w.t);
+		return;
+	}
+	if (n == 5) {
+		assert_int_equal(regs(0).gpr[DBG_RAX], 2);
+		assert_int_equal(regs(0).gpr[DBG_R8], 0x1122334455667788);
+	}
+	if (n + 1 < STEPS)
+		step_cpu(0);
+	else
+		go();
 }
 
+/* A KVM that interprets its guests loses a step in some hundreds. */
 static void steps(void **state)
 {
-	struct debug_regs r;
+	unsigned lost = 0;
 
 	(void)state;
-	create(true, "1", "split");
-	r = regs(0);
-	r.rip = at[BEGIN];
-	assert_int_equal(w.t->ops->set_regs(w.t, 0, &r), 0);
-	step_cpu(0);
-	run(steps_script);
-	assert_int_equal(w.verdict.kind, VERDICT_DEBUG_EXIT);
-	end();
+	do {
+		struct debug_regs r;
+
+		create(true, "1", "split");
+		r = regs(0);
+		r.rip = at[BEGIN];
+		assert_int_equal(w.t->ops->set_regs(w.t, 0, &r), 0);
+		step_cpu(0);
+		run(steps_script);
+		assert_int_equal(w.verdict.kind, VERDICT_DEBUG_EXIT);
+		lost += w.lost;
+		end();
+	} while (w.lost && lost < 5);
+	assert_false(w.lost);
 }
 
 /*
- * A KVM that interprets its guests passes over one breakpoint in a hundred, so that the guest comes
- * by again until it is told not to.
+ * A KVM that interprets its guests passes over one hardware breakpoint in a hundred, so that the
+ * guest comes by again until it is told not to.
  */
 static void break_script(unsigned n, const struct debug_stop *s)
 {
@@ -265,6 +280,10 @@ static void breaks(void **state)
 	(void)state;
 	for (unsigned software = 0; software < 2; software++) {
 		create(true, "1", "split");
+		if (!software && !vcpu_debug_can(w.m->cpus).code) {
+			end();
+			continue;
+		}
 		w.software = software;
 		assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, software), 0);
 		assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, software), 0);
@@ -398,7 +417,7 @@ static void asked(void **state)
 		create(true, "1", cases[i].chip);
 		w.exits = cases[i].action;
 		timer_init(&w.timer, loop_clock(machine_loop(w.m)), on_timer);
-		assert_int_equal(set_break(DBG_BREAK_CODE, at[DECIDE], 1, false), 0);
+		assert_int_equal(set_break(DBG_BREAK_CODE, at[DECIDE], 1, true), 0);
 		poke(AGAIN, 1);
 		go();
 		run(ask_script);
@@ -483,18 +502,27 @@ static void watches(void **state)
 /* Four debug registers; an address without memory takes one as well. */
 static void registers_run_out(void **state)
 {
-	bool int3;
+	bool code;
 
 	(void)state;
 	create(true, "1", "split");
-	int3 = vcpu_debug_can(w.m->cpus).int3;
+	code = vcpu_debug_can(w.m->cpus).code;
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(set_break(DBG_BREAK_CODE, at[i], 1, false), 0);
-	assert_int_equal(set_break(DBG_BREAK_CODE, UINT64_C(0xffffffff81000000), 1, true), 0);
-	assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, false), -ENOSPC);
-	assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, true), int3 ? 0 : -ENOSPC);
-	assert_int_equal(clear_break(DBG_BREAK_CODE, at[0], 1, false), 0);
-	assert_int_equal(set_break(DBG_BREAK_CODE, at[DECIDE], 1, false), 0);
+		assert_int_equal(set_break(DBG_BREAK_CODE, at[i], 1, false), code ? 0 : -ENOTSUP);
+	assert_int_equal(set_break(DBG_BREAK_CODE, UINT64_C(0xffffffff81000000), 1, true),
+			 code ? 0 : -EFAULT);
+	assert_int_equal(set_break(DBG_BREAK_CODE, UINT64_C(0xffffffff82000000), 1, true),
+			 code ? -ENOSPC : -EFAULT);
+	assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, false), code ? -ENOSPC : -ENOTSUP);
+	/* In memory there is room. */
+	assert_int_equal(set_break(DBG_BREAK_CODE, at[FUNC], 1, true), 0);
+	assert_int_equal(set_break(DBG_BREAK_CODE, at[AT_IN], 1, true), 0);
+	assert_int_equal(peek(at[FUNC]) & 0xffff, 0x05ff);
+	assert_int_equal(clear_break(DBG_BREAK_CODE, at[FUNC], 1, true), 0);
+	if (code) {
+		assert_int_equal(clear_break(DBG_BREAK_CODE, at[0], 1, false), 0);
+		assert_int_equal(set_break(DBG_BREAK_CODE, at[DECIDE], 1, false), 0);
+	}
 	end();
 }
 
