@@ -6,7 +6,8 @@
 #   OUT/root.raw, OUT/root.qcow2   a small ext4 root: busybox, fio, lspci, e2fsprogs and the tests
 #                                  of tests/lab/disk, which its /sbin/init runs
 #   OUT/store.img                  the file system that the lab host keeps disk images on, with the
-#                                  two above, plain images to measure on, and the tools to check them
+#                                  two above, plain images to measure on, the tools to check them, and
+#                                  gdb
 #
 #   scripts/mkdisk.sh OUT
 #
@@ -20,7 +21,7 @@ die() {
 	exit 1
 }
 PATH=$PATH:/usr/sbin:/sbin
-for p in mke2fs qemu-img fio lspci e2fsck tune2fs; do
+for p in mke2fs qemu-img fio lspci e2fsck tune2fs gdb; do
 	command -v "$p" >/dev/null || die "no '$p': make deps"
 done
 CC=${CC:-gcc}
@@ -81,6 +82,21 @@ put_fio() { # ROOT
 	done
 	put_library "$root" /lib64/ld-linux-x86-64.so.2
 }
+# gdb, and of Python, which it does not start without, the modules that it loads.
+put_gdb() { # ROOT
+	local root=$1 f
+	put "$root" gdb
+	for f in $(LC_ALL=C gdb -nx -batch -ex 'python import sys, encodings.ascii; print("\n".join(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)))'); do
+		case $f in
+		*/python3*/*.py | */share/gdb/*.py)
+			mkdir -p "$root$(dirname "$f")"
+			cp -L "$f" "$root$f"
+			;;
+		esac
+	done
+	mkdir -p "$root/usr/share/gdb"
+	cp -rL /usr/share/gdb/syscalls "$root/usr/share/gdb/"
+}
 # image FILE SIZE ROOT-DIRECTORY LABEL: an ext4 file system that belongs to root.
 image() {
 	rm -f "$1"
@@ -112,6 +128,7 @@ qemu-img convert -f raw -O qcow2 "$out/root.raw" "$out/root.qcow2"
 store=$work/store
 mkdir -p "$store/images" "$store/bench"
 put "$store" qemu-img e2fsck mke2fs debugfs
+put_gdb "$store"
 cp "$out/root.qcow2" "$store/images/root.qcow2"
 cp --sparse=always "$out/root.raw" "$store/images/root.raw"
 image "$out/store.img.tmp" 768M "$store" trapeze-store size=16

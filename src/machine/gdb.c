@@ -7,6 +7,7 @@
 #include "machine/machine_internal.h"
 #include "vmm/error.h"
 #include "vmm/gdb.h"
+#include "vmm/inspect.h"
 #include "vmm/lens.h"
 #include "vmm/symbols.h"
 
@@ -14,6 +15,7 @@ struct machine_gdb {
 	struct machine *m;
 	struct gdb_server *server;
 	struct debug_target *target;
+	struct inspect inspect;
 	struct lens lens;
 	/* Of the kernel, once somebody has asked for them. */
 	struct symbols symbols;
@@ -40,15 +42,19 @@ static void load_symbols(struct machine_gdb *g)
 		g->lens.symbols = &g->symbols;
 }
 
-/* Linux enters by entry_SYSCALL_64, which MSR_LSTAR points to from early on. */
 static void find_slide(struct machine_gdb *g)
 {
-	const struct symbol *y =
-		g->lens.symbols ? symbols_by_name(&g->symbols, "entry_SYSCALL_64") : NULL;
+	struct trace_rec at = { .kind = TRACE_KERNEL };
 	struct debug_regs r;
 
-	g->lens.slide_known = y && g->target->ops->get_regs(g->target, 0, &r) == 0 && r.lstar;
-	g->lens.slide = g->lens.slide_known ? r.lstar - y->addr : 0;
+	g->lens.slide_known = false;
+	if (!g->lens.symbols || g->target->ops->get_regs(g->target, 0, &r) < 0)
+		return;
+	at.kernel.lstar = r.lstar;
+	at.kernel.idt = r.idt_base;
+	at.kernel.rip = r.rip;
+	at.kernel.cr3 = r.cr3;
+	g->lens.slide_known = lens_slide(&g->symbols, &at, &g->lens.slide);
 }
 
 /* --- gdb's monitor ---------------------------------------------------------------------------- */
@@ -74,13 +80,15 @@ static void say_help(struct str *out)
 	str_add(out, "help        this\n"
 		     "slide       how far the kernel is from where it was linked (KASLR)\n"
 		     "quit        end the guest\n");
+	inspect_help(out);
 }
 
 static void on_monitor(void *opaque, unsigned cpu, const char *words, struct str *out)
 {
+	_cleanup_(error_freep) struct error *e = NULL;
 	struct machine_gdb *g = opaque;
+	int r;
 
-	(void)cpu;
 	if (!*words || !strcmp(words, "help")) {
 		say_help(out);
 		return;
@@ -95,7 +103,14 @@ static void on_monitor(void *opaque, unsigned cpu, const char *words, struct str
 		say_slide(g, out);
 		return;
 	}
-	str_add(out, "'%s' is nothing that can be asked; monitor help lists what can\n", words);
+	g->inspect.cpu = cpu;
+	inspect_moved(&g->inspect);
+	r = inspect_line(&g->inspect, words, out, &e);
+	if (r == -ENOENT && !e)
+		str_add(out, "'%s' is nothing that can be asked; monitor help lists what can\n",
+			words);
+	else if (r < 0)
+		str_add(out, "%s\n", error_msg(e));
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -115,6 +130,7 @@ int machine_add_gdb(struct machine *m, struct error **errp)
 	r = machine_debug(m, !c->debug.nowait, &g->target, errp);
 	if (r < 0)
 		return r;
+	g->inspect = (struct inspect){ .target = g->target, .lens = &g->lens, .machine = m };
 	r = gdb_server_open(c->debug.gdb, g->target, m->main_loop,
 			    &(struct gdb_monitor){ .fn = on_monitor, .opaque = g }, &g->server,
 			    errp);

@@ -77,6 +77,30 @@ tool() {
 	/store/lib64/ld-linux-x86-64.so.2 --library-path /store/lib/x86_64-linux-gnu "/store/bin/$t" "$@"
 }
 qemu_img() { tool qemu-img "$@"; }
+# session COMMAND...: a gdb that does these, one after the other, with the stock kernel's own symbols
+# (symbols). What it says is in $DIR/gdb.
+symbols() {
+	[ -e "$DIR/syms" ] || $V symbols $BZIMAGE -o "$DIR/syms" || fail "no symbols"
+}
+session() {
+	local c
+	store
+	symbols
+	for c; do echo "$c"; done >"$DIR/commands"
+	export PYTHONHOME=/store/usr PYTHONDONTWRITEBYTECODE=1
+	echo "+ gdb: $*"
+	tool gdb --data-directory=/store/usr/share/gdb -nx -batch -x "$DIR/commands" "$DIR/syms" \
+		>"$DIR/gdb" 2>&1 </dev/null
+	cat "$DIR/gdb"
+}
+expect_gdb() {
+	n=$((n + 1))
+	grep -qE -e "$1" "$DIR/gdb" || fail "gdb does not say: $1"
+}
+expect_no_gdb() {
+	n=$((n + 1))
+	! grep -E -e "$1" "$DIR/gdb" || fail "gdb says: $1"
+}
 
 # root_guest TESTS [WORD=VALUE...] -- ARGS...: runs a guest whose root is its first disk; it runs TESTS
 # of tests/lab/disk, A,B, with the words as environment. All must say that they went well.
