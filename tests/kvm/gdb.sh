@@ -93,6 +93,16 @@ session 'break decide' 'continue' 'set var *(char *)&action = 5' 'continue'
 says power-off 'the guest powered off' 'exited normally'
 ends power-off-status 0
 
+# --- a watchpoint is hit, or what would never be hit is refused in a sentence
+start
+session 'watch *(int *)&count' 'continue' 'delete' 'continue'
+if grep -q 'does not tell of watchpoints: they would never be hit' err; then
+	ok watchpoint
+else
+	says watchpoint 'Hardware watchpoint 1' 'New value = 1' 'exited with code 0125'
+fi
+wait $guest
+
 # --- a debugger that is torn away lets the guest go, and the next one finds it
 start
 session 'set var *(char *)&again = 1' 'break func' 'continue' 'shell kill -9 $PPID'
