@@ -19,286 +19,11 @@
 #include "vmm/error.h"
 #include "vmm/log.h"
 
-/* What lies in memory where a software breakpoint is: INT3, or where this KVM keeps that to itself,
- * IN AL,DX. */
-#define INT3 0xcc
-#define IN   0xec
 #define NONE UINT_MAX
 
 static struct machine_debug *of(struct debug_target *t)
 {
 	return container_of(t, struct machine_debug, target);
-}
-
-/* --- memory, as if there were no breakpoints -------------------------------------------------- */
-
-/* gm_read() is all or nothing: what lies in front of the hole is found page by page. */
-static size_t raw_read(struct machine *m, gpa_t gpa, void *to, size_t len)
-{
-	size_t done = 0;
-
-	if (gm_read(m->gm, gpa, to, len))
-		return len;
-	while (done < len) {
-		size_t n = min_u64(len - done, 4096 - ((gpa + done) & 4095));
-
-		if (!gm_read(m->gm, gpa + done, (uint8_t *)to + done, n))
-			break;
-		done += n;
-	}
-	return done;
-}
-
-static size_t raw_write(struct machine *m, gpa_t gpa, const void *from, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		size_t n = min_u64(len - done, 4096 - ((gpa + done) & 4095));
-
-		if (!gm_write(m->gm, gpa + done, (const uint8_t *)from + done, n))
-			break;
-		done += n;
-	}
-	return done;
-}
-
-static size_t read_memory(struct debug_target *t, gpa_t gpa, void *to, size_t len)
-{
-	struct machine_debug *d = of(t);
-	size_t got = raw_read(d->m, gpa, to, len);
-
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		const struct spot *s = &d->spot[i];
-
-		if (s->in_memory && s->gpa - gpa < got && ((uint8_t *)to)[s->gpa - gpa] == d->trap)
-			((uint8_t *)to)[s->gpa - gpa] = s->byte;
-	}
-	return got;
-}
-
-static void put_byte(struct machine_debug *d, gpa_t gpa, uint8_t byte)
-{
-	if (!gm_write(d->m->gm, gpa, &byte, 1))
-		log_msg(LOG_DBG, "debug", "no breakpoint can be written at %#llx",
-			(unsigned long long)gpa);
-}
-
-static size_t write_memory(struct debug_target *t, gpa_t gpa, const void *from, size_t len)
-{
-	struct machine_debug *d = of(t);
-	size_t done = raw_write(d->m, gpa, from, len);
-
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		struct spot *s = &d->spot[i];
-
-		if (!s->in_memory || s->gpa - gpa >= done)
-			continue;
-		s->byte = ((const uint8_t *)from)[s->gpa - gpa];
-		put_byte(d, s->gpa, d->trap);
-	}
-	return done;
-}
-
-/* --- breakpoints ------------------------------------------------------------------------------ */
-
-static bool same_break(const struct debug_break *a, const struct debug_break *b)
-{
-	return a->kind == b->kind && a->addr == b->addr && a->software == b->software &&
-	       (a->kind == DBG_BREAK_CODE || a->len == b->len);
-}
-
-static struct spot *find_spot(struct machine_debug *d, const struct debug_break *b)
-{
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		if (same_break(&d->spot[i].b, b))
-			return &d->spot[i];
-	}
-	return NULL;
-}
-
-/* The breakpoint on code at @addr; with @memory_only an INT3. */
-static struct spot *code_at(struct machine_debug *d, uint64_t addr, bool memory_only)
-{
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		struct spot *s = &d->spot[i];
-
-		if (s->b.kind == DBG_BREAK_CODE && s->b.addr == addr &&
-		    (s->in_memory || !memory_only))
-			return s;
-	}
-	return NULL;
-}
-
-static struct spot *at_gpa(struct machine_debug *d, gpa_t gpa)
-{
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		if (d->spot[i].in_memory && d->spot[i].gpa == gpa)
-			return &d->spot[i];
-	}
-	return NULL;
-}
-
-static bool any_in_memory(const struct machine_debug *d)
-{
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		if (d->spot[i].in_memory)
-			return true;
-	}
-	return false;
-}
-
-/* A kernel's code is where the loader put it before there are page tables that say so. */
-static bool locate(struct machine_debug *d, unsigned cpu, uint64_t linear, gpa_t *ret)
-{
-	struct debug_regs r;
-	struct debug_walk w;
-
-	if (vcpu_debug_get(d->m->cpus, cpu, &r) < 0 ||
-	    debug_translate(&d->target, &r, linear, &w) < 0 || !w.mapped)
-		return boot_linked_at(d->m->boot, linear, ret);
-	*ret = w.gpa;
-	return true;
-}
-
-/* An INT3 into memory, if there is memory at the address. */
-static bool place_in_memory(struct machine_debug *d, unsigned cpu, struct spot *s)
-{
-	if (!locate(d, cpu, s->b.addr, &s->gpa) ||
-	    read_memory(&d->target, s->gpa, &s->byte, 1) != 1)
-		return false;
-	s->in_memory = gm_write(d->m->gm, s->gpa, &d->trap, 1);
-	return s->in_memory;
-}
-
-static bool place_in_register(struct machine_debug *d, struct spot *s)
-{
-	if (s->b.kind == DBG_BREAK_CODE && !vcpu_debug_can(d->m->cpus).code)
-		return false;
-	for (unsigned i = 0; i < DBG_DEBUG_REGS; i++) {
-		bool taken = false;
-
-		for (unsigned j = 0; j < d->spot_cnt; j++)
-			taken |= d->spot[j].reg == i;
-		if (taken)
-			continue;
-		s->reg = i;
-		return true;
-	}
-	return false;
-}
-
-static bool place(struct machine_debug *d, unsigned cpu, struct spot *s)
-{
-	struct vcpu_debug_can can = vcpu_debug_can(d->m->cpus);
-
-	d->trap = can.int3 ? INT3 : IN;
-	if (s->b.kind == DBG_BREAK_CODE && s->b.software && (can.int3 || can.in) &&
-	    place_in_memory(d, cpu, s))
-		return true;
-	return place_in_register(d, s);
-}
-
-/* The byte is the guest's own again, unless it has been overwritten since, by a device or a loader.
- */
-static void lift(struct machine_debug *d, struct spot *s)
-{
-	uint8_t now;
-
-	if (gm_read(d->m->gm, s->gpa, &now, 1) && now == d->trap)
-		put_byte(d, s->gpa, s->byte);
-}
-
-static int check_break(const struct machine_debug *d, const struct debug_break *b,
-		       struct error **errp)
-{
-	struct vcpu_debug_can can = vcpu_debug_can(d->m->cpus);
-
-	if (!can.debug)
-		return err_set(errp, ENOTSUP, "this host's KVM has no breakpoints");
-	if (b->kind == DBG_BREAK_CODE && (b->software || can.code))
-		return 0;
-	if (b->kind == DBG_BREAK_CODE)
-		return err_set(errp, ENOTSUP,
-			       "this host's KVM does not tell of hardware breakpoints: they would "
-			       "never be hit; software breakpoints are");
-	if (b->kind != DBG_WATCH_WRITE && b->kind != DBG_WATCH_ACCESS)
-		return err_set(errp, EINVAL, "the CPU has no such watchpoint");
-	if (b->len != 1 && b->len != 2 && b->len != 4 && b->len != 8)
-		return err_set(errp, EINVAL, "a watchpoint is 1, 2, 4 or 8 bytes long, not %u",
-			       b->len);
-	if (b->addr & (b->len - 1))
-		return err_set(errp, EINVAL,
-			       "a watchpoint of %u bytes lies at a multiple of them, "
-			       "which %#llx is not",
-			       b->len, (unsigned long long)b->addr);
-	if (!can.watch)
-		return err_set(errp, ENOTSUP,
-			       "this host's KVM does not tell of watchpoints: they would never be "
-			       "hit");
-	return 0;
-}
-
-static int no_place(const struct machine_debug *d, const struct debug_break *b, struct error **errp)
-{
-	struct vcpu_debug_can can = vcpu_debug_can(d->m->cpus);
-
-	if (!b->software || b->kind != DBG_BREAK_CODE)
-		return err_set(errp, ENOSPC, "the CPU's four debug registers are all in use");
-	if (!can.code)
-		return err_set(errp, EFAULT,
-			       "there is no memory at that address yet, and this host's KVM does "
-			       "not tell of hardware breakpoints");
-	return err_set(errp, ENOSPC,
-		       "there is no memory at that address yet, and the CPU's four debug registers "
-		       "are all in use");
-}
-
-static int set_break(struct debug_target *t, unsigned cpu, const struct debug_break *b,
-		     struct error **errp)
-{
-	struct machine_debug *d = of(t);
-	struct spot s = { .b = *b, .reg = DBG_DEBUG_REGS };
-	int r = check_break(d, b, errp);
-
-	if (r < 0)
-		return r;
-	if (cpu >= d->cpu_cnt)
-		return err_set(errp, EINVAL, "there is no CPU %u", cpu);
-	if (find_spot(d, b))
-		return 0;
-	if (d->spot_cnt == SPOTS_MAX)
-		return err_set(errp, ENOSPC, "there are %u breakpoints already", SPOTS_MAX);
-	if (!place(d, cpu, &s))
-		return no_place(d, b, errp);
-	d->spot[d->spot_cnt++] = s;
-	return 0;
-}
-
-static void remove_spot(struct machine_debug *d, struct spot *s)
-{
-	struct spot gone = *s;
-
-	*s = d->spot[--d->spot_cnt];
-	if (gone.in_memory && !at_gpa(d, gone.gpa))
-		lift(d, &gone);
-}
-
-static int clear_break(struct debug_target *t, const struct debug_break *b)
-{
-	struct machine_debug *d = of(t);
-	struct spot *s = find_spot(d, b);
-
-	if (!s)
-		return -ENOENT;
-	remove_spot(d, s);
-	return 0;
-}
-
-static void remove_all(struct machine_debug *d)
-{
-	while (d->spot_cnt)
-		remove_spot(d, &d->spot[d->spot_cnt - 1]);
 }
 
 /* --- letting go ------------------------------------------------------------------------------- */
@@ -326,7 +51,7 @@ static unsigned standing_at_a_break(struct machine_debug *d)
 			continue;
 		d->cpu[i].told = false;
 		if (vcpu_debug_get(d->m->cpus, i, &r) < 0 || debug_pc(&r) != d->cpu[i].pc ||
-		    !code_at(d, d->cpu[i].pc, false))
+		    !debug_code_at(d, d->cpu[i].pc, false))
 			continue;
 		return i;
 	}
@@ -340,7 +65,7 @@ static bool is_break(void *opaque, unsigned cpu, uint64_t pc)
 
 	if (d->lifted && d->over_cpu == cpu && d->cpu[cpu].pc == pc)
 		return false;
-	return code_at(d, pc, true);
+	return debug_code_at(d, pc, true);
 }
 
 static int plan(struct machine_debug *d, unsigned cpu)
@@ -351,8 +76,8 @@ static int plan(struct machine_debug *d, unsigned cpu)
 		.hold = one && !over && (d->over_cpu != NONE || (unsigned)d->how.step_cpu != cpu),
 		.step = over || (d->how.step_cpu == (int)cpu && !d->how.go_on),
 		.irqs = d->how.irqs && !over,
-		.int3 = d->trap == INT3 && any_in_memory(d),
-		.is_break = d->trap == IN && any_in_memory(d) ? is_break : NULL,
+		.int3 = d->trap == DEBUG_INT3 && debug_any_in_memory(d),
+		.is_break = d->trap == DEBUG_IN && debug_any_in_memory(d) ? is_break : NULL,
 		.break_opaque = d,
 		.stop_at = d->how.stop_at,
 		.opaque = d->how.opaque,
@@ -381,20 +106,21 @@ static int plan_all(struct machine_debug *d)
 /* The INT3 that a vCPU steps over is out while it does. */
 static void begin_over(struct machine_debug *d, unsigned cpu)
 {
-	struct spot *s = code_at(d, d->cpu[cpu].pc, true);
+	struct spot *s = debug_code_at(d, d->cpu[cpu].pc, true);
 
 	d->over_cpu = cpu;
 	d->lifted = s != NULL;
 	if (s)
-		lift(d, s);
+		debug_lift(d, s);
 }
 
 static void end_over(struct machine_debug *d)
 {
-	struct spot *s = d->over_cpu == NONE ? NULL : code_at(d, d->cpu[d->over_cpu].pc, true);
+	struct spot *s =
+		d->over_cpu == NONE ? NULL : debug_code_at(d, d->cpu[d->over_cpu].pc, true);
 
 	if (d->lifted && s)
-		put_byte(d, s->gpa, d->trap);
+		debug_put_back(d, s);
 	d->lifted = false;
 	d->over_cpu = NONE;
 }
@@ -487,10 +213,11 @@ static bool explain_bp(struct machine_debug *d, unsigned cpu, const struct vcpu_
 	s->why = DBG_STOP_BREAK;
 	s->software = true;
 	s->addr = h->pc;
-	if (code_at(d, h->pc, true))
+	if (debug_code_at(d, h->pc, true))
 		return !(d->lifted && d->over_cpu == cpu && d->cpu[cpu].pc == h->pc);
 	return vcpu_debug_get(d->m->cpus, cpu, &r) >= 0 &&
-	       debug_translate(&d->target, &r, h->pc, &w) >= 0 && w.mapped && at_gpa(d, w.gpa);
+	       debug_translate(&d->target, &r, h->pc, &w) >= 0 && w.mapped &&
+	       debug_at_gpa(d, w.gpa);
 }
 
 /* What a vCPU hit, for the debugger. False: that was the guest's own. */
@@ -519,10 +246,10 @@ static bool guests_own(struct machine_debug *d, unsigned cpu, const struct vcpu_
 
 	if (h->vector != 3)
 		return true;
-	if (d->trap != INT3)
+	if (d->trap != DEBUG_INT3)
 		return false;
 	return vcpu_debug_get(d->m->cpus, cpu, &r) >= 0 &&
-	       debug_read(&d->target, &r, h->pc, &byte, 1) == 1 && byte == INT3;
+	       debug_read(&d->target, &r, h->pc, &byte, 1) == 1 && byte == DEBUG_INT3;
 }
 
 /* Asks every vCPU what it has hit. */
@@ -550,7 +277,7 @@ static bool still_true(struct machine_debug *d, unsigned cpu)
 	switch (s->why) {
 	case DBG_STOP_BREAK:
 		return vcpu_debug_get(d->m->cpus, cpu, &r) >= 0 && debug_pc(&r) == s->addr &&
-		       (code_at(d, s->addr, false) || s->addr != d->cpu[cpu].pc);
+		       (debug_code_at(d, s->addr, false) || s->addr != d->cpu[cpu].pc);
 	case DBG_STOP_EXIT:
 		return d->how.stop_at != NULL;
 	default:
@@ -738,7 +465,7 @@ static void detach(struct debug_target *t)
 	vcpu_set_pause(d->m->cpus);
 	collect(d); /* a guest's own breakpoint is not to be lost */
 	end_over(d);
-	remove_all(d);
+	debug_remove_all(d);
 	d->attached = false;
 	d->how = (struct debug_run){ .step_cpu = -1 };
 	if (plan_all(d) < 0)
@@ -757,10 +484,10 @@ static const struct debug_target_ops ops = {
 	.cpu_cnt = cpu_cnt,
 	.get_regs = get_regs,
 	.set_regs = set_regs,
-	.read = read_memory,
-	.write = write_memory,
-	.set_break = set_break,
-	.clear_break = clear_break,
+	.read = debug_read_memory,
+	.write = debug_write_memory,
+	.set_break = debug_set_break,
+	.clear_break = debug_clear_break,
 	.resume = resume,
 	.stop = stop,
 	.stands = stands,
@@ -777,27 +504,6 @@ bool machine_debug_holds(const struct machine *m)
 	return d && (d->stands || vcpu_debug_has_hit(m->cpus) || d->asked);
 }
 
-/* Memory is new: what lay in it lies in it again, or serves from a register. */
-static void place_again(struct machine_debug *d)
-{
-	for (unsigned i = 0; i < d->spot_cnt; i++) {
-		if (!d->spot[i].in_memory)
-			continue;
-		d->spot[i].in_memory = false;
-		d->spot[i].reg = DBG_DEBUG_REGS;
-	}
-	for (unsigned i = d->spot_cnt; i--;) {
-		struct spot *s = &d->spot[i];
-
-		if (s->in_memory || s->reg != DBG_DEBUG_REGS || place(d, 0, s))
-			continue;
-		log_msg(LOG_WARN, "debug",
-			"the breakpoint at %#llx is gone: there is no memory at it after the reset",
-			(unsigned long long)s->b.addr);
-		*s = d->spot[--d->spot_cnt];
-	}
-}
-
 void machine_debug_was_reset(struct machine *m)
 {
 	struct machine_debug *d = m->debug;
@@ -807,7 +513,7 @@ void machine_debug_was_reset(struct machine *m)
 	forget(d);
 	if (!d->attached)
 		return;
-	place_again(d);
+	debug_place_again(d);
 	remember_pc(d, 0);
 	tell(d, &(struct debug_stop){ .why = DBG_STOP_RESET });
 }

@@ -50,6 +50,34 @@ struct machine_debug {
 	struct machine_debug_cpu cpu[];
 };
 
+/* --- debug_break.c ---------------------------------------------------------------------------- */
+
+/* What lies in memory where a software breakpoint is: INT3, or where this KVM keeps that to itself,
+ * IN AL,DX. */
+#define DEBUG_INT3 0xcc
+#define DEBUG_IN   0xec
+
+/* debug_target_ops. */
+size_t debug_read_memory(struct debug_target *t, gpa_t gpa, void *to, size_t len);
+size_t debug_write_memory(struct debug_target *t, gpa_t gpa, const void *from, size_t len);
+int debug_set_break(struct debug_target *t, unsigned cpu, const struct debug_break *b,
+		    struct error **errp);
+int debug_clear_break(struct debug_target *t, const struct debug_break *b);
+
+void debug_remove_all(struct machine_debug *d);
+/* Memory is new: what lay in it lies in it again, or serves from a register. */
+void debug_place_again(struct machine_debug *d);
+/* The breakpoint on code at linear address @addr; with @memory_only one in memory. NULL: none. */
+struct spot *debug_code_at(struct machine_debug *d, uint64_t addr, bool memory_only);
+/* The one in memory at @gpa. */
+struct spot *debug_at_gpa(struct machine_debug *d, gpa_t gpa);
+bool debug_any_in_memory(const struct machine_debug *d);
+/* Takes the trap out of memory, and puts it back. */
+void debug_lift(struct machine_debug *d, const struct spot *s);
+void debug_put_back(struct machine_debug *d, const struct spot *s);
+
+/* --- debug.c ---------------------------------------------------------------------------------- */
+
 /* A vCPU has hit something: all stop, and the debugger is told. Any thread. */
 void machine_debug_hit(struct machine *m);
 /* Is the guest to stand, whoever else would have it go on? */

@@ -22,7 +22,7 @@ start() { # OPTION...
 	timeout -k 2 60 "$TRAPEZE" run -k "$guests/flat64_debug.bin" --protocol flat64 -m 16M --serial null --debugcon null \
 		--gdb "unix:gdb.sock${nowait-}" "$@" >out 2>err </dev/null &
 	guest=$!
-	children+=($guest)
+	children+=("$guest")
 	for _ in $(seq 200); do
 		[ ! -S gdb.sock ] || return
 		sleep 0.05
