@@ -163,7 +163,7 @@ static void tell(struct machine_debug *d, const struct debug_stop *stop)
 {
 	d->stands = true;
 	d->asked = false;
-	d->last_cpu = stop->cpu;
+	d->focus = d->last_cpu = stop->cpu;
 	set_clocks(d, false);
 	if (d->target.stopped)
 		d->target.stopped(d->target.opaque, stop);
@@ -317,7 +317,7 @@ static bool tell_pending(struct machine_debug *d)
 
 static void stop_for_want_of_kvm(struct machine_debug *d, int err)
 {
-	struct debug_stop s = { .why = DBG_STOP_ASKED, .cpu = d->last_cpu };
+	struct debug_stop s = { .why = DBG_STOP_ASKED, .cpu = d->focus };
 	char words[96];
 
 	snprintf(s.text, sizeof(s.text), "KVM cannot go on debugging: %s",
@@ -354,8 +354,8 @@ static void work(struct ev_work *w)
 		return;
 	if (d->asked) {
 		end_over(d);
-		remember_pc(d, d->last_cpu);
-		tell(d, &(struct debug_stop){ .why = DBG_STOP_ASKED, .cpu = d->last_cpu });
+		remember_pc(d, d->focus);
+		tell(d, &(struct debug_stop){ .why = DBG_STOP_ASKED, .cpu = d->focus });
 		return;
 	}
 	r = go(d);

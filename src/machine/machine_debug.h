@@ -43,7 +43,8 @@ struct machine_debug {
 	unsigned over_cpu; /* steps over a breakpoint, alone; UINT_MAX: none */
 	bool lifted;       /* and the trap there is out */
 	uint8_t trap;      /* the instruction that is a breakpoint */
-	unsigned last_cpu; /* whose stop was told last */
+	unsigned focus;    /* whose stop was told last; 0 before that */
+	unsigned last_cpu; /* the same, and the last one before that: all have their turn */
 	unsigned spot_cnt;
 	struct spot spot[SPOTS_MAX];
 	unsigned cpu_cnt;

@@ -126,6 +126,12 @@ start
 kill -TERM $guest
 ends sigterm 143
 
+# --- the option in a file, and a comma in a name
+"$TRAPEZE" run -k x --gdb 'unix:a,,b,nowait' --dump-config >a.json
+"$TRAPEZE" run --config a.json --dump-config >b.json
+is config cmp a.json b.json
+is config-has-it grep -q '"where": "unix:a,b"' b.json
+
 # --- where nobody can connect
 refused 2 '.*is no place for gdb' bad-place -k x --gdb nowhere
 refused 2 '.*is no place for gdb' bad-port -k x --gdb tcp::0
