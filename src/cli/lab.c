@@ -238,6 +238,7 @@ static int check_sessions(struct session *s, const struct lab_block *run, bool f
 			return -EIO;
 		printf("\n$ trapeze lab %u --step\n\n", s->number);
 		show_plain(&r.story);
+		show_log(&r);
 		putchar('\n');
 		lab_check_trace(line, b->cnt, &r, &v);
 		judge(s, &v, NULL);

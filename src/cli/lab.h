@@ -9,6 +9,8 @@
 #ifndef CLI_LAB_H
 #define CLI_LAB_H
 
+#include <signal.h>
+
 #include "vmm/cli.h"
 #include "vmm/lens.h"
 
@@ -126,11 +128,27 @@ void lab_check_console(char **line, unsigned cnt, const struct lab_result *r,
  * there. */
 void lab_measure(const char *line, const struct lab_result *r, struct lab_verdict *ret);
 
+/* --- programs (lab_program.c) ----------------------------------------------------------------- */
+
+/* Blocks what would end this process; *before: what was blocked. */
+void lab_signals_wait(sigset_t *before);
+/* What is typed at the terminal is for the program alone, from now on. */
+void lab_signals_not_ours(void);
+/*
+ * Runs @argv in @dir to its end; its status as shells have it. @out, @err: files there, for what it
+ * says; NULL: it shares ours, and without @out the terminal too. -EINTR: a signal waits for us, and
+ * it has been ended.
+ */
+int lab_program(const char *const argv[], const char *dir, const char *out, const char *err,
+		int *status, struct error **errp) __must_check;
+
 /* --- running (lab_run.c) ---------------------------------------------------------------------- */
 
-/* A directory with the lab's files, for the time of its runs. */
+/* A directory with the lab's files, for the time of its runs; as long, signals that would end this
+ * process wait. */
 struct lab_place {
-	char dir[64]; /* "": none */
+	char dir[64];     /* "": none */
+	sigset_t signals; /* what was blocked before */
 };
 int lab_place_make(const struct lab *l, struct lab_place *ret, struct error **errp) __must_check;
 /* Writes the lab's files, and what its guest is made from, to @dir, which is made. */

@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "cli/lab.h"
 #include "vmm/error.h"
@@ -64,12 +62,16 @@ int lab_place_make(const struct lab *l, struct lab_place *ret, struct error **er
 {
 	const char *tmp = getenv("TMPDIR");
 
+	lab_signals_wait(&ret->signals);
 	if (!tmp || !*tmp || strlen(tmp) > sizeof(ret->dir) - 24)
 		tmp = "/tmp";
 	snprintf(ret->dir, sizeof(ret->dir), "%s/trapeze-lab.XXXXXX", tmp);
 	if (!mkdtemp(ret->dir)) {
+		int e = errno;
+
 		ret->dir[0] = '\0';
-		return err_errno(errp, errno, "cannot make a directory under '%s'", tmp);
+		sigprocmask(SIG_SETMASK, &ret->signals, NULL);
+		return err_errno(errp, e, "cannot make a directory under '%s'", tmp);
 	}
 	return write_files(l, ret->dir, false, errp);
 }
@@ -90,74 +92,12 @@ void lab_place_free(struct lab_place *p)
 	for (unsigned i = 0; i < ARRAY_LEN(made) && dir >= 0; i++)
 		unlinkat(dir, made[i], 0);
 	rmdir(p->dir);
+	/* A signal that has waited ends this process here. */
+	sigprocmask(SIG_SETMASK, &p->signals, NULL);
 	*p = (struct lab_place){ 0 };
 }
 
 /* --- programs --------------------------------------------------------------------------------- */
-
-/* What a program is started with: its place; where its words go, and nothing to read, or as we. */
-static int say_files(posix_spawn_file_actions_t *a, const char *dir, const char *out,
-		     const char *err)
-{
-	const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-	int r = posix_spawn_file_actions_addchdir_np(a, dir);
-
-	if (r == 0 && out)
-		r = posix_spawn_file_actions_addopen(a, 0, "/dev/null", O_RDONLY, 0);
-	if (r == 0 && out)
-		r = posix_spawn_file_actions_addopen(a, 1, out, flags, 0644);
-	if (r == 0 && err)
-		r = posix_spawn_file_actions_addopen(a, 2, err, flags, 0644);
-	return r;
-}
-
-static int spawn(pid_t *pid, const char *const argv[], const char *dir, const char *out,
-		 const char *err)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t defaults;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r != 0)
-		return r;
-	r = posix_spawnattr_init(&attr);
-	if (r == 0) {
-		sigemptyset(&defaults);
-		sigaddset(&defaults, SIGINT);
-		sigaddset(&defaults, SIGQUIT);
-		posix_spawnattr_setsigdefault(&attr, &defaults);
-		posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-		r = say_files(&actions, dir, out, err);
-		if (r == 0)
-			r = posix_spawnp(pid, argv[0], &actions, &attr, (char **)argv, environ);
-		posix_spawnattr_destroy(&attr);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	return r;
-}
-
-/* Runs a program to its end; its status as shells have it. A Ctrl-C meanwhile is for it. */
-static int run_program(const char *const argv[], const char *dir, const char *out, const char *err,
-		       int *status, struct error **errp)
-{
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, old_int, old_quit;
-	int r, wait_status = 0;
-	pid_t pid;
-
-	sigaction(SIGINT, &ignore, &old_int);
-	sigaction(SIGQUIT, &ignore, &old_quit);
-	r = spawn(&pid, argv, dir, out, err);
-	if (r == 0)
-		while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
-			;
-	sigaction(SIGINT, &old_int, NULL);
-	sigaction(SIGQUIT, &old_quit, NULL);
-	if (r != 0)
-		return err_errno(errp, r, "cannot run '%s'", argv[0]);
-	*status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-	return 0;
-}
 
 int lab_build_device(const struct lab *l, const struct lab_place *p, const char *source,
 		     struct error **errp)
@@ -169,7 +109,7 @@ int lab_build_device(const struct lab *l, const struct lab_place *p, const char 
 
 	if (!path)
 		return err_errno(errp, errno, "cannot open the device '%s'", source);
-	r = run_program(argv, p->dir, NULL, NULL, &status, errp);
+	r = lab_program(argv, p->dir, NULL, NULL, &status, errp);
 	if (r < 0) {
 		err_hint(errp, "this lab wants a C compiler that is called 'cc'; apt install gcc");
 		return r;
@@ -276,7 +216,7 @@ int lab_run(const struct lab *l, const struct lab_place *p, const char *command,
 		return err_errno(errp, ENOMEM, "running the lab");
 	r = compose(words, own, argv, errp);
 	if (r == 0)
-		r = run_program(argv, p->dir, "console", "log", &ret->status, errp);
+		r = lab_program(argv, p->dir, "console", "log", &ret->status, errp);
 	if (r < 0)
 		return r;
 	ret->console = slurp(p, "console");
@@ -301,8 +241,9 @@ int lab_step(const struct lab *l, const struct lab_place *p, const char *command
 
 	if (!words)
 		return err_errno(errp, ENOMEM, "stepping through the lab");
+	lab_signals_not_ours();
 	r = compose(words, own, argv, errp);
-	return r < 0 ? r : run_program(argv, p->dir, NULL, NULL, status, errp);
+	return r < 0 ? r : lab_program(argv, p->dir, NULL, NULL, status, errp);
 }
 
 /* What is typed in a session that a text shows: the lines behind the prompt. */
@@ -365,7 +306,7 @@ int lab_step_script(const struct lab *l, const struct lab_place *p, const char *
 	if (r == 0)
 		r = compose(words, own, argv, errp);
 	if (r == 0)
-		r = run_program(argv, p->dir, "console", "log", &ret->status, errp);
+		r = lab_program(argv, p->dir, "console", "log", &ret->status, errp);
 	if (r < 0)
 		return r;
 	ret->console = slurp(p, "console");

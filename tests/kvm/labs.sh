@@ -79,5 +79,19 @@ if wanted files; then
 	is files-all [ "$(cd "$tmp/lab3" && echo *)" = "03-device.S 03-device.bin 03-device.map 03-device.md adder.c lab_device.h" ]
 	says files-as-device 0 'all .* claims hold' 3 "$tmp/lab3/adder.c"
 fi
+# Who is ended in the middle of it (lab 1's guests sleep for a second) leaves nothing behind.
+for signal in INT TERM HUP; do
+	wanted "signal-$signal" || continue
+	setsid "$TRAPEZE" lab 1 >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	for _ in $(seq 400); do
+		[ -z "$(find "$tmp" -path '*trapeze-lab.*/log')" ] || break
+		sleep 0.05
+	done
+	kill "-$signal" $pid
+	wait $pid
+	is "signal-$signal" [ $? != 0 ]
+	is "signal-$signal-leaves-nothing" [ -z "$(find "$tmp" -name 'trapeze-lab.*')" ]
+done
 is nothing-left [ -z "$(find "$tmp" -maxdepth 1 -name 'trapeze-lab.*')" ]
 finish
