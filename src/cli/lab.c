@@ -175,27 +175,35 @@ static void check_lines(struct session *s, const struct lab_block *b, const stru
 	}
 }
 
-/* Traces come first, as they give the story its notes. */
-static void check_traces(struct session *s, const char *run, bool first, struct lab_result *r)
+static bool is_about(const struct lab_block *b, const struct lab_block *run, bool first)
 {
-	for (unsigned i = 0; i < s->text.block_cnt; i++) {
-		const struct lab_block *b = &s->text.block[i];
-		struct lab_verdict v;
-
-		if (b->kind != LAB_TRACE || (strcmp(b->run, run) != 0 && !(first && !*b->run)))
-			continue;
-		lab_check_trace(s->text.line + b->first, b->cnt, r, &v);
-		judge(s, &v, NULL);
-	}
+	return !strcmp(b->run, run->run) || (first && !*b->run);
 }
 
-static void check_others(struct session *s, const char *run, bool first, const struct lab_result *r)
+/* Blocks of lines of the trace. They give the story its notes, so this comes before it is shown;
+ * the verdicts are for later. Returns their number. */
+static unsigned check_traces(const struct session *s, const struct lab_block *run, bool first,
+			     struct lab_result *r, struct lab_verdict *ret)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->text.block_cnt; i++) {
+		const struct lab_block *b = &s->text.block[i];
+
+		if (b->kind == LAB_TRACE && is_about(b, run, first))
+			lab_check_trace(s->text.line + b->first, b->cnt, r, &ret[n++]);
+	}
+	return n;
+}
+
+static void check_others(struct session *s, const struct lab_block *run, bool first,
+			 const struct lab_result *r)
 {
 	for (unsigned i = 0; i < s->text.block_cnt; i++) {
 		const struct lab_block *b = &s->text.block[i];
 		struct lab_verdict v;
 
-		if (strcmp(b->run, run) != 0 && !(first && !*b->run))
+		if (!is_about(b, run, first))
 			continue;
 		if (b->kind == LAB_CLAIMS || b->kind == LAB_MEASURE) {
 			check_lines(s, b, r);
@@ -203,21 +211,6 @@ static void check_others(struct session *s, const char *run, bool first, const s
 			lab_check_console(s->text.line + b->first, b->cnt, r, &v);
 			judge(s, &v, NULL);
 		}
-	}
-}
-
-/* The story is printed with what the text says of it, so its blocks are looked at before; their
- * verdicts come behind it. */
-static void add_notes(const struct session *s, const char *run, bool first, struct lab_result *r)
-{
-	for (unsigned i = 0; i < s->text.block_cnt; i++) {
-		const struct lab_block *b = &s->text.block[i];
-		struct lab_verdict v;
-
-		if (b->kind != LAB_TRACE || (strcmp(b->run, run) != 0 && !(first && !*b->run)))
-			continue;
-		lab_check_trace(s->text.line + b->first, b->cnt, r, &v);
-		str_free(&v.why);
 	}
 }
 
@@ -231,7 +224,7 @@ static int check_sessions(struct session *s, const struct lab_block *run, bool f
 		char **line = s->text.line + b->first;
 		struct lab_verdict v;
 
-		if (b->kind != LAB_STEP || (strcmp(b->run, run->run) != 0 && !(first && !*b->run)))
+		if (b->kind != LAB_STEP || !is_about(b, run, first))
 			continue;
 		if (lab_step_script(s->lab, &s->place, s->text.line[run->first], line, b->cnt, &r,
 				    errp) < 0)
@@ -246,6 +239,27 @@ static int check_sessions(struct session *s, const struct lab_block *run, bool f
 	return 0;
 }
 
+/* Shows the run, with what its blocks say of it, and whether that is so. */
+static int present(struct session *s, const struct lab_block *run, bool first, struct lab_result *r,
+		   struct error **errp)
+{
+	_cleanup_free_ struct lab_verdict *v = calloc(s->text.block_cnt, sizeof(*v));
+	unsigned n;
+
+	if (!v)
+		return err_errno(errp, ENOMEM, "checking the lab");
+	n = check_traces(s, run, first, r, v);
+	putchar('\n');
+	if (show_story(&r->story, errp) < 0)
+		return -ENOMEM;
+	show_log(r);
+	putchar('\n');
+	for (unsigned i = 0; i < n; i++)
+		judge(s, &v[i], NULL);
+	check_others(s, run, first, r);
+	return check_sessions(s, run, first, errp);
+}
+
 static int do_run(struct session *s, const struct lab_block *b, bool first, bool plain,
 		  struct error **errp)
 {
@@ -255,19 +269,10 @@ static int do_run(struct session *s, const struct lab_block *b, bool first, bool
 	if (lab_run(s->lab, &s->place, command, &r, errp) < 0)
 		return -EIO;
 	printf("%s%s\n", plain ? "# " : "\n$ ", command);
-	if (plain) {
-		show_plain(&r.story);
-		return 0;
-	}
-	putchar('\n');
-	add_notes(s, b->run, first, &r);
-	if (show_story(&r.story, errp) < 0)
-		return -ENOMEM;
-	show_log(&r);
-	putchar('\n');
-	check_traces(s, b->run, first, &r);
-	check_others(s, b->run, first, &r);
-	return check_sessions(s, b, first, errp);
+	if (!plain)
+		return present(s, b, first, &r, errp);
+	show_plain(&r.story);
+	return 0;
 }
 
 static int run_all(struct session *s, bool plain, struct error **errp)

@@ -75,6 +75,9 @@ static int check_runs(const struct lab_text *t, struct error **errp)
 				       b->first, b->run);
 		if (b->kind == LAB_RUN && b->cnt != 1)
 			return err_set(errp, EINVAL, "line %u: a run is one command", b->first);
+		if (!b->cnt)
+			return err_set(errp, EINVAL, "line %u: a block that says nothing",
+				       b->first);
 	}
 	return 0;
 }

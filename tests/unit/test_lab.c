@@ -97,6 +97,7 @@ static void texts(void **state)
 				   "b # note\n"
 				   "```\n"
 				   "```claims\n"
+				   "1 exit\n"
 				   "```\n";
 	struct lab_text t;
 
@@ -112,7 +113,7 @@ static void texts(void **state)
 	assert_string_equal(lab_remark(t.line[t.block[2].first + 1]), "note");
 	assert_string_equal(t.line[t.block[2].first + 1], "b");
 	assert_null(lab_remark(t.line[t.block[2].first]));
-	assert_int_equal(t.block[3].cnt, 0);
+	assert_int_equal(t.block[3].cnt, 1);
 	lab_text_free(&t);
 }
 
@@ -124,6 +125,7 @@ static void texts_that_are_wrong(void **state)
 		{ "```run\n```\n", "line 1: a run is one command" },
 		{ "```claims\n```\n", "line 1: a block about the run ''" },
 		{ "```run\na\n```\n\n```trace b\n```\n", "line 5: a block about the run 'b'" },
+		{ "```run\na\n```\n```trace\n```\n", "line 4: a block that says nothing" },
 		{ "```run a b\nx\n```\n", "line 1: '```run a b' has a word too many" },
 	};
 	struct lab_text t;
