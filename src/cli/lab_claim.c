@@ -210,9 +210,9 @@ void lab_check_trace(char **line, unsigned cnt, struct lab_result *r, struct lab
 	unsigned from = 0;
 
 	*ret = (struct lab_verdict){ .ok = true };
-	str_add(&ret->why, "the trace: %s%s", cnt ? line[0] : "", cnt > 1 ? " ..." : "");
 	for (unsigned i = 0; i < cnt && note; i++)
 		note[i] = lab_remark(line[i]);
+	str_add(&ret->why, "the trace: %s%s", cnt ? line[0] : "", cnt > 1 ? " ..." : "");
 	/* Each run of lines is looked for behind the one before it; the first place will do, as
 	 * any later one leaves less for the next. */
 	for (unsigned i = 0; i < cnt && ret->ok;) {
