@@ -130,7 +130,7 @@ _Static_assert(offsetof(struct test_args, run) == 0, "rows of run_options are go
 
 /* Of run's: they say how one run ends or is looked at, which here is the tests' business. */
 static const char *const not_for_tests[] = {
-	"reboot", "dump-acpi", "dump-dtb", "stats", "log-file", "dump-config",
+	"reboot", "dump-acpi", "dump-dtb", "dirty-log", "stats", "log-file", "dump-config",
 };
 
 static bool is_for_tests(const struct opt *o)
