@@ -15,6 +15,19 @@ void vm_want_dirty_log(struct vm *vm)
 	vm->dirty_log = true;
 }
 
+/* The log is taken while a guest waits for it: what it needs is there by then. */
+int dirty_prepare(struct vm *vm, const struct guest_mem *gm, struct error **errp)
+{
+	unsigned cnt;
+	const struct gm_region *r = gm_regions(gm, &cnt);
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < cnt; i++)
+		most = max_u64(most, r[i].len);
+	vm->dirty_map = calloc(most / PAGE / 64 + 1, sizeof(*vm->dirty_map));
+	return vm->dirty_map ? 0 : err_errno(errp, ENOMEM, "preparing the log of pages written");
+}
+
 static bool is_set(const uint64_t *map, uint64_t page)
 {
 	return map[page / 64] & BIT64(page % 64);
@@ -43,15 +56,11 @@ static void tell(const uint64_t *map, const struct gm_region *r, vm_dirty_fn *fn
 
 static int take_region(struct vm *vm, const struct gm_region *r, vm_dirty_fn *fn, void *opaque)
 {
-	_cleanup_free_ uint64_t *map = calloc(r->len / PAGE / 64 + 1, sizeof(*map));
-	struct kvm_dirty_log log = { .slot = r->slot, .dirty_bitmap = map };
-	int e;
+	struct kvm_dirty_log log = { .slot = r->slot, .dirty_bitmap = vm->dirty_map };
+	int e = kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log);
 
-	if (!map)
-		return -ENOMEM;
-	e = kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log);
 	if (e >= 0)
-		tell(map, r, fn, opaque);
+		tell(vm->dirty_map, r, fn, opaque);
 	return e < 0 ? e : 0;
 }
 

@@ -118,6 +118,7 @@ struct vm *vm_close(struct vm *vm)
 	base_closep(&vm->vcpu0_fd);
 	base_closep(&vm->fd);
 	base_closep(&vm->kvm_fd);
+	free(vm->dirty_map);
 	free(vm);
 	return NULL;
 }
@@ -188,6 +189,12 @@ int vm_set_memory(struct vm *vm, struct guest_mem *gm, struct error **errp)
 	unsigned cnt;
 	const struct gm_region *r = gm_regions(gm, &cnt);
 
+	if (vm->dirty_log) {
+		int e = dirty_prepare(vm, gm, errp);
+
+		if (e < 0)
+			return e;
+	}
 	for (unsigned i = 0; i < cnt; i++) {
 		struct kvm_userspace_memory_region slot = {
 			.slot = r[i].slot,

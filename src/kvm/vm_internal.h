@@ -35,7 +35,10 @@ struct vm {
 	int vcpu0_fd;
 	size_t run_size; /* of struct kvm_run's mapping */
 	enum irqchip_mode mode;
-	bool dirty_log; /* dirty.c */
+
+	/* dirty.c */
+	bool dirty_log;
+	uint64_t *dirty_map; /* a bit for each page of the largest slot */
 
 	/* irqchip.c */
 	bool ids32; /* KVM_CAP_X2APIC_API is on */
@@ -185,6 +188,9 @@ int msi_push_routes(struct vm *vm);
 
 /* ioeventfd.c */
 void doorbells_init(struct vm *vm);
+
+/* dirty.c: before the memory of @gm becomes slots, if vm->dirty_log. */
+int dirty_prepare(struct vm *vm, const struct guest_mem *gm, struct error **errp) __must_check;
 
 void irqchip_init(struct vm *vm);
 void irqchip_destroy(struct vm *vm);

@@ -124,6 +124,10 @@ for mode in split kernel; do
 	STDIN='input for the UART' t "98-four-cpus-storm-$mode" flat32_smp_storm $PASS "${any}calm${nl}$any" -c 4 --irqchip $mode
 done
 
+# --- pages written, in more rounds than are kept
+MESSAGE='^  dirty    POST 0x02: 1 page: 0xb000$' t 144-dirty-rounds real_post $PASS "" --dirty-log
+MESSAGE='^  dirty    and 136 rounds more$' t 144-dirty-rounds-bounded real_post $PASS "" --dirty-log
+
 # --- registers that KVM does not know
 if [ "$(cat /sys/module/kvm/parameters/ignore_msrs 2>/dev/null)" = Y ]; then
 	for name in 80-msr-known 80-msr-fault 80-msr-ignore interrupt-and-fault; do
