@@ -9,13 +9,11 @@ static uint32_t sum;
 
 static uint32_t on_read(unsigned port, unsigned size)
 {
-	(void)size;
 	return port == 0 ? sum & 0xff : sum >> 8 & 0xff;
 }
 
 static void on_write(unsigned port, unsigned size, uint32_t value)
 {
-	(void)size;
 	sum = port == 0 ? sum + value : 0;
 }
 

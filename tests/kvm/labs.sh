@@ -65,6 +65,9 @@ says device-not-there 1 "cannot open the device '.*none.c': No such file" 3 "$tm
 echo 'int main(void) { return x; }' >"$tmp/wrong.c"
 says device-does-not-compile 1 'the device does not compile' 3 "$tmp/wrong.c"
 sed 's/sum & 0xff/7/' "$top/firmware/labs/adder.c" >"$tmp/seven.c"
+sed -n '/^```c$/,/^```$/p' "$top/docs/labs/03-device.md" | sed '/^```/d' >"$tmp/text.c"
+says device-of-the-text 0 'all .* claims hold' 3 "$tmp/text.c"
+is device-of-the-text-without-a-warning [ ! -s "$tmp/err" ]
 says device-that-is-wrong 1 '^NOT SO  the guest.s console' 3 "$tmp/seven.c"
 sed 's/sum & 0xff/*(volatile uint8_t *)0/' "$top/firmware/labs/adder.c" >"$tmp/crash.c"
 says device-that-crashes 1 "the program of 'adder' has ended by signal" 3 "$tmp/crash.c"
