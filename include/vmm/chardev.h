@@ -117,6 +117,13 @@ static inline size_t chardev_offer_rest(struct chardev *c, const uint8_t *buf, s
 	return c->ops->offer_rest ? c->ops->offer_rest(c, buf, len) : chardev_offer(c, buf, len);
 }
 
+/* Somebody who holds the consoles of a machine that would else be on standard input and output. */
+struct console_host {
+	/* The far end of console @id ("serial0"), which is borrowed as long as the machine is
+	 * there. NULL: there is no memory. */
+	struct chardev *(*take)(struct console_host *h, const char *id);
+};
+
 /* Swallows output, gives no input. Static, never freed, has no client. */
 extern struct chardev chardev_null;
 

@@ -16,6 +16,7 @@
 #include "vmm/guestmem.h"
 #include "vmm/msr.h"
 
+struct console_host;
 struct error;
 
 enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_USER };
@@ -146,6 +147,7 @@ struct vm_config {
 		enum rng_presence rng;     /* --rng auto|on|off */
 		struct vsock_config vsock; /* --vsock */
 	} virtio;
+	struct console_host *stdio;   /* who takes what "stdio" names; borrowed, no option; NULL */
 	char *serial[CONFIG_SERIALS]; /* "stdio", "null", "none" (no port), "file:PATH", "pty" */
 	bool debugcon_set;
 	char *debugcon;           /* port 0xe9: same grammar as serial; default "stdio" */

@@ -237,8 +237,8 @@ int machine_add_gdb(struct machine *m, struct error **errp) __must_check;
 void machine_close_gdb(struct machine *m);
 
 /* pc.c: a console for the guest's kernel, with the keys of one, or a stream of data. */
-int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
-			 struct chardev **ret, struct error **errp) __must_check;
+int machine_open_console(struct machine *m, const char *id, const char *spec, struct loop *loop,
+			 bool data, struct chardev **ret, struct error **errp) __must_check;
 void machine_watch_console(struct serial_port *p, struct machine *m);
 
 /* virtio.c: puts @v on the board over the transport that is configured. Device and transport are

@@ -265,8 +265,8 @@ static void on_key(void *opaque, char c)
 		machine_trace_key(opaque);
 }
 
-int machine_open_console(struct machine *m, const char *spec, struct loop *loop, bool data,
-			 struct chardev **ret, struct error **errp)
+int machine_open_console(struct machine *m, const char *id, const char *spec, struct loop *loop,
+			 bool data, struct chardev **ret, struct error **errp)
 {
 	struct console_events ev = {
 		.quit = on_quit,
@@ -275,7 +275,12 @@ int machine_open_console(struct machine *m, const char *spec, struct loop *loop,
 		.opaque = m,
 		.terminal_only = data,
 	};
+	struct console_host *h = m->config->stdio;
 
+	if (h && !strcmp(spec, "stdio")) {
+		*ret = h->take(h, id);
+		return *ret ? 0 : err_errno(errp, ENOMEM, "cannot open the console of '%s'", id);
+	}
 	return console_open(spec, loop, &ev, ret, errp);
 }
 
@@ -294,7 +299,7 @@ static int add_uart(struct machine *m, unsigned n, const char *spec, struct erro
 				      .chr = &p->watch.in };
 	struct board_dev *b;
 	struct ns16550 *uart;
-	int r = machine_open_console(m, spec, m->io_loop, false, &p->host, errp);
+	int r = machine_open_console(m, uarts[n].id, spec, m->io_loop, false, &p->host, errp);
 
 	if (r < 0)
 		return r;
@@ -330,7 +335,8 @@ static int add_debugcon(struct machine *m, const struct vm_config *c, struct err
 {
 	struct debugcon_config cfg = { .id = "debugcon0" };
 	struct debugcon *d;
-	int r = machine_open_console(m, c->debugcon, m->io_loop, false, &m->debugcon, errp);
+	int r = machine_open_console(m, "debugcon0", c->debugcon, m->io_loop, false, &m->debugcon,
+				     errp);
 
 	if (r < 0)
 		return r;

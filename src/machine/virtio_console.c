@@ -16,8 +16,8 @@ _Static_assert(CONFIG_PORTS == VIRTIO_CONSOLE_PORTS_MAX - 1, "port 0 is the cons
 /* The console is watched for a panic as a serial port is. */
 static int open_hvc(struct machine *m, struct virtio_console_params *p, struct error **errp)
 {
-	int r = machine_open_console(m, m->config->virtio.console, p->loop, false, &m->hvc.host,
-				     errp);
+	int r = machine_open_console(m, "hvc0", m->config->virtio.console, p->loop, false,
+				     &m->hvc.host, errp);
 
 	if (r < 0)
 		return err_wrap(errp, "--console");
@@ -35,7 +35,8 @@ static int open_ports(struct machine *m, struct virtio_console_port *port, struc
 	const struct port_list *l = &m->config->virtio.ports;
 
 	for (unsigned i = 0; i < l->cnt; i++) {
-		if (machine_open_console(m, l->v[i].where, loop, true, &m->port[i], errp) < 0)
+		if (machine_open_console(m, l->v[i].name, l->v[i].where, loop, true, &m->port[i],
+					 errp) < 0)
 			return err_wrap(errp, "--port %s", l->v[i].name);
 		port[i] = (struct virtio_console_port){ .name = l->v[i].name, .chr = m->port[i] };
 	}
