@@ -76,12 +76,6 @@ void inspect_help(struct str *out);
 int inspect_eval(struct inspect *in, const char *text, uint64_t *ret,
 		 struct error **errp) __must_check;
 
-/* Linear address of the next instruction. */
-static inline uint64_t inspect_pc(const struct debug_regs *r)
-{
-	return r->rip + (debug_bits(r) == 64 ? 0 : r->seg[DBG_CS].base);
-}
-
 /* The names of general registers, "rax", in the order of enum debug_gpr. */
 extern const char *const debug_gpr_name[DBG_GPRS];
 /* Looks up a register's value by any of its names ("eax", "cr0", "cs"). */

@@ -30,8 +30,9 @@ struct parser {
 
 static int fault(struct parser *x, const char *what)
 {
-	return err_set(x->errp, EINVAL, "'%s': %s at '%s'", x->text, what,
-		       *x->p ? x->p : "the end");
+	if (!*x->p)
+		return err_set(x->errp, EINVAL, "'%s': %s at its end", x->text, what);
+	return err_set(x->errp, EINVAL, "'%s': %s at '%s'", x->text, what, x->p);
 }
 
 static void skip_blanks(struct parser *x)
@@ -180,7 +181,7 @@ bool inspect_register(const struct debug_regs *r, const char *name, uint64_t *re
 	struct part p;
 
 	if (!strcmp(name, "pc")) {
-		*ret = inspect_pc(r);
+		*ret = debug_pc(r);
 		return true;
 	}
 	if (!strcmp(name, "sp")) {

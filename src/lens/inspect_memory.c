@@ -99,7 +99,7 @@ int inspect_mem(struct inspect *in, unsigned argc, char *const *argv, struct str
 
 	if (r < 0)
 		return r;
-	d.addr = in->has_next_mem ? in->next_mem : inspect_pc(&regs);
+	d.addr = in->has_next_mem ? in->next_mem : debug_pc(&regs);
 	r = parse_dump(in, argc, argv, &d, errp);
 	if (r < 0)
 		return r;
@@ -144,13 +144,13 @@ static unsigned dis_line(struct inspect *in, const struct debug_regs *regs, uint
 {
 	struct lens_insn insn = { 0 };
 	/* Branch targets are relative to RIP, which is not linear in front of long mode. */
-	uint64_t rip = addr - (inspect_pc(regs) - regs->rip);
+	uint64_t rip = addr - (debug_pc(regs) - regs->rip);
 	unsigned len = lens_disassemble(p, have, rip, debug_bits(regs), &insn);
 	bool known = len;
 
 	if (!known)
 		len = 1;
-	str_add(out, "%s %08" PRIx64 " ", addr == inspect_pc(regs) ? "=>" : "  ", addr);
+	str_add(out, "%s %08" PRIx64 " ", addr == debug_pc(regs) ? "=>" : "  ", addr);
 	for (unsigned i = 0; i < 8 || i < len; i++) {
 		if (i < len)
 			str_add(out, " %02x", p[i]);
@@ -158,7 +158,7 @@ static unsigned dis_line(struct inspect *in, const struct debug_regs *regs, uint
 			str_add(out, "   ");
 	}
 	str_add(out, "  %s", known ? insn.text : "(not an instruction)");
-	if (addr == inspect_pc(regs))
+	if (addr == debug_pc(regs))
 		inspect_add_symbol(in, addr, "  ; ", out);
 	str_add(out, "\n");
 	return len;
@@ -173,7 +173,7 @@ int inspect_dis(struct inspect *in, unsigned argc, char *const *argv, struct str
 
 	if (r < 0)
 		return r;
-	addr = in->has_next_dis ? in->next_dis : inspect_pc(&regs);
+	addr = in->has_next_dis ? in->next_dis : debug_pc(&regs);
 	if (argc)
 		r = inspect_eval(in, argv[0], &addr, errp);
 	if (r == 0 && argc == 2)

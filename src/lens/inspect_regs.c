@@ -210,7 +210,7 @@ int inspect_regs(struct inspect *in, unsigned argc, char *const *argv, struct st
 	inspect_add_bits(r.rflags, flag_bits, ARRAY_LEN(flag_bits), out);
 	str_add(out, "%siopl %u]", r.rflags & 0x3f3fd5 & ~0x3000u ? " " : "",
 		(unsigned)(r.rflags >> 12 & 3));
-	inspect_add_symbol(in, inspect_pc(&r), " ", out);
+	inspect_add_symbol(in, debug_pc(&r), " ", out);
 	str_add(out, "\n");
 	for (unsigned i = 0; i < DBG_SEGS; i++)
 		add_segment(&b, i);

@@ -55,19 +55,22 @@ static const char *level_name(unsigned level)
 	return names[level < ARRAY_LEN(names) ? level : 0];
 }
 
-/* "PML4 0 | PDPT 0 | PD 8 | PT 3 | offset 0x123" */
-static void add_indices(enum paging mode, uint64_t linear, struct str *out)
+/* "PML4 0 | PDPT 0 | PD 8 | PT 3 | offset 0x123", as far down as the walk went. */
+static void add_indices(enum paging mode, uint64_t linear, const struct debug_walk *w,
+			struct str *out)
 {
 	unsigned bits = pagings[mode].index_bits, shift = 12 + bits * pagings[mode].levels;
+	unsigned last = w->mapped && w->cnt ? w->step[w->cnt - 1].level : 1;
+	uint64_t size = w->mapped && w->page_size ? w->page_size : 4096;
 
-	for (unsigned level = pagings[mode].levels; level; level--) {
+	for (unsigned level = pagings[mode].levels; level >= last; level--) {
 		unsigned width = mode == PAGING_PAE && level == 3 ? 2 : bits;
 
 		shift -= bits;
 		str_add(out, "%s %u | ", level_name(level),
 			(unsigned)(linear >> shift & ((1u << width) - 1)));
 	}
-	str_add(out, "offset %#x\n", (unsigned)(linear & 0xfff));
+	str_add(out, "offset %#" PRIx64 "\n", linear & (size - 1));
 }
 
 /* A leaf maps: the last level, or PS above it (but not in the root of 4- and 5-level paging). */
@@ -132,7 +135,7 @@ int inspect_pt(struct inspect *in, unsigned argc, char *const *argv, struct str 
 	}
 	walked = debug_translate(in->target, &regs, linear, &w);
 	str_add(out, "%s, cr3 %#" PRIx64 "\n", pagings[mode].name, regs.cr3);
-	add_indices(mode, linear, out);
+	add_indices(mode, linear, &w, out);
 	for (unsigned i = 0; i < w.cnt && i < ARRAY_LEN(w.step); i++)
 		add_entry(&w.step[i], i + 1 == w.cnt, &w, i, out);
 	if (walked < 0)
@@ -347,8 +350,8 @@ static void add_gate(struct inspect *in, unsigned first, unsigned last, const st
 		snprintf(range, sizeof(range), "%02x", first);
 	else
 		snprintf(range, sizeof(range), "%02x-%02x", first, last);
-	str_add(out, "  %-5s %-3s  %04x:%08" PRIx64, range, first == last ? vector_name(first) : "",
-		g->selector, g->offset);
+	str_add(out, "  %-5s %-3s  %04x:%08" PRIx64, range,
+		first == last && !g->real ? vector_name(first) : "", g->selector, g->offset);
 	if (!g->real) {
 		str_add(out, "  %s dpl %u", system_type(g->access & 15), g->access >> 5 & 3);
 		if (g->ist)

@@ -88,7 +88,7 @@ static void add_pics(struct machine *m, struct str *out)
 		}
 		add_pic(&p[i], out);
 	}
-	if (m->pic)
+	if (m->pic && m->cpus)
 		str_add(out, "INTR of CPU 0: %s\n",
 			vcpu_set_intr_level(m->cpus) ? "high, it waits for an acknowledge" : "low");
 }
