@@ -11,12 +11,10 @@
 #include "vmm/error.h"
 
 static int (*const commands[VERB_CNT])(int argc, char **argv, struct error **errp) = {
-	[VERB_RUN] = cmd_run,           [VERB_TEST] = cmd_test,
-	[VERB_IMG] = cmd_img,           [VERB_TRACE] = cmd_trace,
-	[VERB_SYMBOLS] = cmd_symbols,   [VERB_LAB] = cmd_lab,
-	[VERB_DOCTOR] = cmd_doctor,     [VERB_COMPLETION] = cmd_completion,
-	[VERB_HELP] = cmd_help,         [VERB_VERSION] = cmd_version,
-	[VERB_INTERNAL] = cmd_internal,
+	[VERB_RUN] = cmd_run,   [VERB_TEST] = cmd_test,       [VERB_STEP] = cmd_step,
+	[VERB_IMG] = cmd_img,   [VERB_TRACE] = cmd_trace,     [VERB_SYMBOLS] = cmd_symbols,
+	[VERB_LAB] = cmd_lab,   [VERB_DOCTOR] = cmd_doctor,   [VERB_COMPLETION] = cmd_completion,
+	[VERB_HELP] = cmd_help, [VERB_VERSION] = cmd_version, [VERB_INTERNAL] = cmd_internal,
 };
 
 /* What people type before a verb, as the verb it means; NULL: something else. */

@@ -21,6 +21,7 @@ struct host_probe;
 enum verb_id {
 	VERB_RUN,
 	VERB_TEST,
+	VERB_STEP,
 	VERB_IMG,
 	VERB_TRACE,
 	VERB_SYMBOLS,
@@ -68,6 +69,7 @@ extern const unsigned exit_status_cnt, console_key_cnt, signal_cnt, environment_
  */
 int cmd_run(int argc, char **argv, struct error **errp);
 int cmd_test(int argc, char **argv, struct error **errp);
+int cmd_step(int argc, char **argv, struct error **errp);
 int cmd_img(int argc, char **argv, struct error **errp);
 int cmd_trace(int argc, char **argv, struct error **errp);
 int cmd_symbols(int argc, char **argv, struct error **errp);
@@ -105,6 +107,10 @@ int run_args_parse(int argc, char **argv, struct run_args *ret, struct error **e
 int run_args_read_files(const struct opt_args *args, struct run_args *a,
 			struct error **errp) __must_check;
 
+/* One word that is no option is the kernel, unless -k has named one; more are an error. */
+int run_args_take_words(const struct opt_args *args, struct run_args *a,
+			struct error **errp) __must_check;
+
 /* "512 MiB of memory, 2 CPUs, kernel 'vmlinuz'": what was understood. Returns @buf. */
 const char *run_summary(const struct vm_config *c, char *buf, size_t len);
 
@@ -123,6 +129,13 @@ int completion_print(const char *shell, FILE *f, struct error **errp) __must_che
  * describe a machine are understood as well. */
 extern const struct opt test_options[];
 extern const unsigned test_option_cnt;
+
+/* --- step (src/cli/step_option.c) ------------------------------------------------------------- */
+
+/* As test_options: its own; most of run's are understood as well. */
+extern const struct opt step_options[];
+extern const unsigned step_option_cnt;
+struct opt_set step_option_set(void);
 
 /* --- img (src/cli/img.c) --------------------------------------------------------------------- */
 

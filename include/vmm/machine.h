@@ -27,6 +27,14 @@ int machine_run(struct machine *m, struct verdict *ret, struct error **errp) __m
  */
 int machine_debug(struct machine *m, bool stands, struct debug_target **ret,
 		  struct error **errp) __must_check;
+struct trace_machine;
+/*
+ * Has everything that happens written down (trace.h) for who empties the rings himself, as
+ * config.trace does for whom does not. *ret says what the parts are called, and lives as long as
+ * @m. Between create and run.
+ */
+int machine_watch(struct machine *m, const struct trace_machine **ret,
+		  struct error **errp) __must_check;
 /* The loop of the control thread, for a debugger's descriptors. */
 struct loop *machine_loop(struct machine *m);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/step_option.h"
 #include "cli/test.h"
 #include "vmm/cli.h"
 #include "vmm/error.h"
@@ -46,15 +47,19 @@ static unsigned spellings(const struct opt *o, const void *base, struct spelling
 /* The defaults of the run verb's options, which tests have too; the switches of other verbs have
  * one form only. */
 static struct test_args defaults;
+_Static_assert(sizeof(struct step_args) <= sizeof(struct test_args), "rows of both fit into it");
 
 static const void *verb_base(const struct verb *v)
 {
-	return v->opt == run_options || v->opt == test_options ? &defaults : NULL;
+	return v->opt == run_options || v->opt == test_options || v->opt == step_options ? &defaults
+											 : NULL;
 }
 
 static struct opt_set offered(const struct verb *v)
 {
-	return v->opt == test_options ? test_option_set() : verb_options(v);
+	return v->opt == test_options   ? test_option_set()
+	       : v->opt == step_options ? step_option_set()
+					: verb_options(v);
 }
 
 /* A word with a placeholder ("file:PATH") is offered up to it. */

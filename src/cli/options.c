@@ -449,8 +449,7 @@ void run_args_free(struct run_args *a)
 	memset(a, 0, sizeof(*a));
 }
 
-/* One word that is no option is the kernel, unless -k has named one. */
-static int take_positional(const struct opt_args *args, struct run_args *a, struct error **errp)
+int run_args_take_words(const struct opt_args *args, struct run_args *a, struct error **errp)
 {
 	const char *first = args->rest_cnt ? args->rest[0] : NULL;
 
@@ -512,5 +511,5 @@ int run_args_parse(int argc, char **argv, struct run_args *ret, struct error **e
 	err = opt_apply(&args, ret, errp);
 	if (err < 0)
 		return err;
-	return take_positional(&args, ret, errp);
+	return run_args_take_words(&args, ret, errp);
 }

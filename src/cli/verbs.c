@@ -17,6 +17,7 @@ static const struct opt_word shell_words[] = {
 static const struct opt_word verb_words[] = {
 	{ "run", 0, NULL },
 	{ "test", 0, NULL },
+	{ "step", 0, NULL },
 	{ "img", 0, NULL },
 	{ "trace", 0, NULL },
 	{ "lab", 0, NULL },
@@ -96,6 +97,28 @@ const struct verb verbs[VERB_CNT] = {
 			"each kernel in each configuration.",
 		.opt = test_options,
 		.opt_cnt = &test_option_cnt,
+	},
+	[VERB_STEP] = {
+		.name = "step",
+		.args = "[OPTION...] [KERNEL]",
+		.summary = "boot a kernel and walk through it, exit by exit",
+		.description =
+			"Builds the machine that `trapeze run` would build from the same options, and "
+			"stands in front of its first instruction with a prompt: step by instruction or "
+			"by exit, set breakpoints at code, ports, addresses and kinds of exit, look at "
+			"registers, memory, page tables, devices, virtqueues and interrupts, and ask why "
+			"the guest fell into its hypervisor. help lists the commands; docs/step.md has a "
+			"session.\n\n"
+			"Standard input is the prompt's. What the guest writes to COM1 is shown line by "
+			"line behind \"COM1|\", and `key` types for it. Ctrl-C stops a guest that runs. "
+			"On a terminal, lines are edited, remembered and completed if libedit is "
+			"installed. From a pipe or a file, each line is shown before its answer, and an "
+			"end of the input is quit.\n\n"
+			"Exits as the guest did, as `trapeze run` would have; with 0 after quit, or with 2 "
+			"if a command of a script was refused.",
+		.opt = step_options,
+		.opt_cnt = &step_option_cnt,
+		.completes = OPT_FILES,
 	},
 	[VERB_IMG] = {
 		.name = "img",

@@ -398,6 +398,7 @@ struct machine *machine_destroy(struct machine *m)
 	machine_trace_finish(m);
 	vcpu_set_destroy(m->cpus);
 	m->cpus = NULL;
+	machine_unwatch(m);
 	if (m->io_loop)
 		loop_stop(m->io_loop);
 	close_consoles(m);

@@ -100,8 +100,9 @@ struct machine {
 	uint32_t tsc_khz;
 	struct acpi_tables acpi;
 
-	struct machine_debug *debug; /* NULL: it cannot be debugged */
-	struct machine_gdb *gdb;     /* NULL: no --gdb */
+	struct trace_machine *watched; /* NULL: nobody watches it by machine_watch() */
+	struct machine_debug *debug;   /* NULL: it cannot be debugged */
+	struct machine_gdb *gdb;       /* NULL: no --gdb */
 
 	/* The run. */
 	struct mutex request_lock;
@@ -258,6 +259,9 @@ void machine_trace_free(struct machine *m);
  * init. */
 void machine_trace_init(struct machine *m);
 void machine_trace_key(struct machine *m);
+
+/* watch.c: what machine_watch() began ends. No vCPU is left. */
+void machine_unwatch(struct machine *m);
 
 /* requests.c: anything that ends or restarts the run. Any thread. */
 void machine_request(struct machine *m, const struct request *r);

@@ -87,9 +87,8 @@ static void bash_runs_it(void **state)
 		skip();
 	}
 	bash_offers("trapeze r", "run");
-	bash_offers(
-		"trapeze \"\"",
-		"run test img trace symbols lab doctor completion help version --help --version");
+	bash_offers("trapeze \"\"", "run test step img trace symbols lab doctor completion help "
+				    "version --help --version");
 	bash_offers("trapeze run --me", "--memory --mem --mem-backing --mem-path --mergeable");
 	bash_offers("trapeze run --no-ac", "--no-acpi");
 	bash_offers("trapeze run --irqchip \"\"", "split kernel user");
