@@ -8,18 +8,23 @@
 
 #include "vmm/error.h"
 
-/* Weak: a program that is linked statically has none, and is not warned about it. */
-extern __typeof__(dlopen) dlopen __attribute__((weak));
+/*
+ * A program that is linked statically has no dlopen() that works without the C library it was
+ * linked with, and the linker warns about each that names it. So it is looked up: weak, as there is
+ * no dlsym() in there either.
+ */
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 int dl_load(const char *library, const struct dl_symbol *v, unsigned cnt, struct error **errp)
 {
-	void *h;
+	__typeof__(dlopen) *open_library = NULL;
+	void *h = dlsym ? dlsym(RTLD_DEFAULT, "dlopen") : NULL;
 
-	if (!dlopen || !dlsym)
+	memcpy(&open_library, &h, sizeof(h));
+	if (!open_library)
 		return err_set(errp, ENOSYS,
 			       "this program is linked statically: it cannot load '%s'", library);
-	h = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	h = open_library(library, RTLD_NOW | RTLD_LOCAL);
 	if (!h)
 		return err_set(errp, ENOENT, "'%s' is not installed", library);
 	for (unsigned i = 0; i < cnt; i++) {
