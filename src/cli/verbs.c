@@ -15,18 +15,10 @@ static const struct opt_word shell_words[] = {
 };
 
 static const struct opt_word verb_words[] = {
-	{ "run", 0, NULL },
-	{ "test", 0, NULL },
-	{ "step", 0, NULL },
-	{ "img", 0, NULL },
-	{ "trace", 0, NULL },
-	{ "lab", 0, NULL },
-	{ "symbols", 0, NULL },
-	{ "doctor", 0, NULL },
-	{ "completion", 0, NULL },
-	{ "help", 0, NULL },
-	{ "version", 0, NULL },
-	{ 0 },
+	{ "run", 0, NULL },     { "test", 0, NULL },    { "step", 0, NULL },
+	{ "img", 0, NULL },     { "trace", 0, NULL },   { "lab", 0, NULL },
+	{ "symbols", 0, NULL }, { "doctor", 0, NULL },  { "completion", 0, NULL },
+	{ "help", 0, NULL },    { "version", 0, NULL }, { 0 },
 };
 
 static const struct opt_word img_words[] = {

@@ -157,7 +157,10 @@ static unsigned dis_line(struct inspect *in, const struct debug_regs *regs, uint
 		else
 			str_add(out, "   ");
 	}
-	str_add(out, "  %s", known ? insn.text : "(not an instruction)");
+	str_add(out, "  %s",
+		known                         ? insn.text
+		: lens_disassembler_missing() ? "(no disassembler)"
+					      : "(not an instruction)");
 	if (addr == debug_pc(regs))
 		inspect_add_symbol(in, addr, "  ; ", out);
 	str_add(out, "\n");
