@@ -51,11 +51,23 @@ static struct step_break *new_break(struct step *s, enum step_break_kind kind, c
 	return b;
 }
 
+/* Debug registers leave the guest's memory as it is, but there are four of them, and not every KVM
+ * tells of them; code has another way. */
 static int set_hardware(struct step *s, struct step_break *b, struct error **errp)
 {
 	struct debug_target *t = s->target;
+	struct error *e = NULL;
+	int r = t->ops->set_break(t, s->in.cpu, &b->hw, &e);
 
-	return t->ops->set_break(t, s->in.cpu, &b->hw, errp);
+	if (r < 0 && b->kind == STEP_CODE) {
+		e = error_free(e);
+		b->hw.software = true;
+		r = t->ops->set_break(t, s->in.cpu, &b->hw, &e);
+	}
+	if (r < 0 && errp)
+		*errp = take_ptr(e);
+	error_free(e);
+	return r;
 }
 
 static void announce(struct step *s, struct step_break *b)
@@ -214,7 +226,8 @@ static void clear_hardware(struct step *s, const struct step_break *gone)
 
 	for (const struct step_break *b = s->breaks; b; b = b->next)
 		if (b != gone && b->kind == gone->kind && b->hw.kind == gone->hw.kind &&
-		    b->hw.addr == gone->hw.addr && b->hw.len == gone->hw.len)
+		    b->hw.addr == gone->hw.addr && b->hw.len == gone->hw.len &&
+		    b->hw.software == gone->hw.software)
 			return;
 	t->ops->clear_break(t, &gone->hw);
 }

@@ -62,12 +62,16 @@ static int set_break(struct debug_target *t, unsigned cpu, const struct debug_br
 		     struct error **errp)
 {
 	struct fake_guest *f = of(t);
+	unsigned hardware = 0;
 
 	(void)cpu;
 	for (unsigned i = 0; i < f->brk_cnt; i++)
-		if (f->brk[i].addr == b->addr && f->brk[i].kind == b->kind)
+		if (f->brk[i].addr == b->addr && f->brk[i].kind == b->kind &&
+		    f->brk[i].software == b->software)
 			return 0;
-	if (f->brk_cnt >= 4)
+	for (unsigned i = 0; i < f->brk_cnt; i++)
+		hardware += !f->brk[i].software;
+	if ((hardware >= 4 && !b->software) || f->brk_cnt == FAKE_GUEST_BREAKS)
 		return err_set(errp, ENOSPC, "the CPU's four debug registers are all in use");
 	f->brk[f->brk_cnt++] = *b;
 	return 0;
@@ -78,7 +82,8 @@ static int clear_break(struct debug_target *t, const struct debug_break *b)
 	struct fake_guest *f = of(t);
 
 	for (unsigned i = 0; i < f->brk_cnt; i++) {
-		if (f->brk[i].addr != b->addr || f->brk[i].kind != b->kind)
+		if (f->brk[i].addr != b->addr || f->brk[i].kind != b->kind ||
+		    f->brk[i].software != b->software)
 			continue;
 		f->brk[i] = f->brk[--f->brk_cnt];
 		return 0;

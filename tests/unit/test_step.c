@@ -234,11 +234,21 @@ static void breakpoints_at_code(void **state)
 	type("b 1");
 	type("b 2");
 	type("b 3");
-	says("b 4", "all in use");
+	/* There are four debug registers, and another way. */
+	type("b 4");
+	assert_true(f.brk[4].software);
+	for (unsigned i = 5; i < FAKE_GUEST_BREAKS; i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "b %u", 0x2000 + i);
+		type(line);
+	}
+	says("b 5", "all in use");
+	says("w 0x3000", "all in use");
 	says("delete 9", "no breakpoint 9");
 	type("delete 1");
-	assert_int_equal(f.brk_cnt, 3);
-	says("delete", "3 breakpoints deleted");
+	assert_int_equal(f.brk_cnt, FAKE_GUEST_BREAKS - 1);
+	says("delete", "7 breakpoints deleted");
 	assert_int_equal(f.brk_cnt, 0);
 }
 
