@@ -348,16 +348,16 @@ static void list_cpus(struct step *s)
 	struct debug_target *t = s->target;
 
 	for (unsigned i = 0; i < t->ops->cpu_cnt(t); i++) {
+		struct str name = { 0 };
 		struct debug_regs r;
 
 		if (t->ops->get_regs(t, i, &r) < 0)
 			continue;
 		str_add(&s->out, "%c %u  %u-bit code at %#" PRIx64, i == s->in.cpu ? '*' : ' ', i,
 			debug_bits(&r), debug_pc(&r));
-		if (s->lens.symbols && s->lens.symbols->cnt)
-			str_add(&s->out, " ");
-		lens_symbol(&s->lens, debug_pc(&r), &s->out);
-		str_add(&s->out, "\n");
+		lens_symbol(&s->lens, debug_pc(&r), &name);
+		str_add(&s->out, "%s%s\n", name.len ? " " : "", name.s ? name.s : "");
+		str_free(&name);
 	}
 }
 
