@@ -143,11 +143,12 @@ fi
 
 # --- signals: sent to the program itself, as timeout(1) would send them twice
 spin() { # OPTION...: in the background, until the guest has said something; $pid
+	rm -f "$tmp/out"
 	"$TRAPEZE" step -k "$guests/real_spin.bin" --protocol real -m 16M --timeout 50 -x c "$@" \
 		</dev/null >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	children+=("$pid")
-	wait_for 20 grep -q 'busy' "$tmp/out"
+	wait_for 20 grep -qs 'busy' "$tmp/out"
 }
 if wanted sigint-stops-a-running-guest; then
 	spin -x regs -x 'print 7'
