@@ -186,7 +186,7 @@ static void print_totals(const struct diff *d, struct str *to)
 	char what[SPAN_MAX + 16], span[SPAN_MAX];
 
 	add_sides(to, s);
-	str_add(to, "all, but the waiting in HLT\n\nB against A: ");
+	str_add(to, "all; time without the waiting in HLT\n\nB against A: ");
 	snprintf(what, sizeof(what), "%" PRIu64 " exits", distance(s[0].exits, s[1].exits));
 	add_saved(to, s[0].exits, s[1].exits, s[0].exits == s[1].exits ? "exits" : what);
 	snprintf(what, sizeof(what), "%s in the VMM", lens_span(distance(s[0].ns, s[1].ns), span));
