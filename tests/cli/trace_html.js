@@ -69,7 +69,7 @@ window.requestAnimationFrame = fn => setTimeout(() => fn(performance.now()), 16)
 	};
 
 	async function opens() {
-		for (let i = 0; i < 100 && !($('trouble') && (document.body.dataset.ready || !$('trouble').hidden)); i++) await sleep(100);
+		for (let i = 0; i < 500 && !($('trouble') && (document.body.dataset.ready || !$('trouble').hidden)); i++) await sleep(100);
 		is('opens', document.body.dataset.ready === 'yes', text('trouble'));
 		await settled();
 		is('title', document.title.startsWith('trapeze: trapeze run -k vmlinuz <\/script>'), document.title);
