@@ -45,6 +45,7 @@ enum trace_exit_reason {
 #define TRACE_X_WRITE  1u /* the guest wrote; else it read */
 #define TRACE_X_STRING 2u /* INS or OUTS: count items, value is the first */
 #define TRACE_X_NOBODY 4u /* no device answers there; dev, region and off mean nothing */
+#define TRACE_X_FAULT  8u /* of an MSR: the guest gets #GP, and value is no answer */
 
 #define TRACE_NO_DEV UINT16_MAX
 

@@ -440,6 +440,11 @@ static bool is_bus_access(const struct trace_rec *x)
 	return x->exit.reason == TRACE_PIO || x->exit.reason == TRACE_MMIO;
 }
 
+static bool is_msr_access(const struct trace_rec *x)
+{
+	return x->exit.reason == TRACE_RDMSR || x->exit.reason == TRACE_WRMSR;
+}
+
 /* What the device, or whoever answered for an MSR, has said. */
 static uint64_t answer(const struct trace_rec *x, const struct kvm_run *run)
 {
@@ -464,7 +469,9 @@ const struct trace_rec *vcpu_trace_emulated(struct vcpu *v, bool go_on)
 	if (!is_bus_access(&t->x))
 		t->handler = trace_now() - t->x.t;
 	t->x.exit.handler = ns32(t->handler);
-	if (!(t->x.exit.flags & TRACE_X_WRITE))
+	if (is_msr_access(&t->x) && v->run->msr.error)
+		t->x.exit.flags |= TRACE_X_FAULT;
+	else if (!(t->x.exit.flags & TRACE_X_WRITE))
 		t->x.exit.value = answer(&t->x, v->run);
 	if (!go_on || !trace_enabled())
 		close_exit(t, trace_now());

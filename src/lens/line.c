@@ -63,6 +63,10 @@ static void add_value(const struct lens *l, const struct trace_rec *x, struct st
 	_cleanup_(str_free) struct str means = { 0 };
 	int digits = x->exit.size <= 8 ? 2 * x->exit.size : 16;
 
+	if (x->exit.flags & TRACE_X_FAULT && !(x->exit.flags & TRACE_X_WRITE)) {
+		str_add(ret, " -> #GP");
+		return;
+	}
 	str_add(ret, " %s 0x%0*" PRIx64, x->exit.flags & TRACE_X_WRITE ? "<-" : "->", digits,
 		x->exit.value);
 	if (x->exit.count > 1)
@@ -70,6 +74,8 @@ static void add_value(const struct lens *l, const struct trace_rec *x, struct st
 	lens_value(l, x, &means);
 	if (means.len)
 		str_add(ret, " %s", means.s);
+	if (x->exit.flags & TRACE_X_FAULT)
+		str_add(ret, " #GP");
 }
 
 /* What it was: "IO OUT     0x3f8 (COM1 THR) <- 0x4c 'L'". */

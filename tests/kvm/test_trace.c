@@ -433,6 +433,46 @@ static void many_cpus(void **state)
 	trace_free(t);
 }
 
+/* MSRs that KVM does not know: what the guest was told, or that it got a fault. */
+static void msrs(void **state)
+{
+	static const struct {
+		const char *args;
+		uint8_t fault;
+		uint64_t value;
+	} runs[] = { { "--msr ignore", 0, 0 }, { "--msr known", TRACE_X_FAULT, 6 } };
+
+	(void)state;
+	need_kvm();
+	for (unsigned i = 0; i < ARRAY_LEN(runs); i++) {
+		struct trace *t = record_pass("real_msr", "real", runs[i].args);
+		struct trace_cursor c = { 0 };
+		struct trace_item it;
+		unsigned known = 0, unknown = 0;
+
+		while (next_exit(t, &c, &it)) {
+			const struct trace_rec *x = it.rec;
+			const bool read = x->exit.reason == TRACE_RDMSR;
+
+			if (!read && x->exit.reason != TRACE_WRMSR)
+				continue;
+			assert_int_equal(!!(x->exit.flags & TRACE_X_WRITE), !read);
+			if (x->exit.addr == 0x12345678) {
+				assert_int_equal(x->exit.flags & TRACE_X_FAULT, runs[i].fault);
+				unknown++;
+			} else {
+				assert_int_equal(x->exit.addr, 0x1b0);
+				assert_int_equal(x->exit.flags & TRACE_X_FAULT, 0);
+				assert_int_equal(x->exit.value, read ? runs[i].value : 0);
+				known++;
+			}
+		}
+		assert_int_equal(known, 2);
+		assert_int_equal(unknown, 2);
+		trace_free(t);
+	}
+}
+
 /* Time is where it was, and KVM's own count is no less than ours. */
 static void cost(void **state)
 {
@@ -466,6 +506,7 @@ int main(void)
 		cmocka_unit_test(memory),    cmocka_unit_test(interrupts_by_hand),
 		cmocka_unit_test(last_exit), cmocka_unit_test(across_resets),
 		cmocka_unit_test(many_cpus), cmocka_unit_test(cost),
+		cmocka_unit_test(msrs),
 	};
 	pthread_t t;
 	int r;

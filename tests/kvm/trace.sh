@@ -121,7 +121,8 @@ is key-begins wait_for 20 grep -q 'counting exits from now on' err
 printf '\001t' >&8
 is key-shows wait_for 20 grep -q 'all exits' err
 printf '\001t' >&8
-is key-shows-again wait_for 20 eval '[ "$(grep -c "all exits" err)" = 2 ]'
+shown() { [ "$(grep -c 'all exits' err)" = "$1" ]; }
+is key-shows-again wait_for 20 shown 2
 printf '\001x' >&8
 wait "${children[0]}"
 status=$?
