@@ -83,13 +83,17 @@ struct snap_diff *snap_diff_new(const struct snap_desc *d)
 	struct snap_diff *s = calloc(1, sizeof(*s));
 	unsigned n = d ? d->n : 0;
 
-	if (!s || !n)
+	if (!s)
+		return NULL;
+	if (!n)
 		return s;
 	s->watched = calloc(n, sizeof(s->watched[0]));
-	s->span = calloc(n, sizeof(s->span[0]));
-	if (!s->watched || !s->span)
+	if (!s->watched)
 		return snap_diff_free(s);
 	choose(s, d);
+	s->span = calloc(n, sizeof(s->span[0]));
+	if (!s->span)
+		return snap_diff_free(s);
 	join_spans(s);
 	return s;
 }
