@@ -50,7 +50,7 @@ decide:	mov	action(%rip), %al
 	je	sleep
 	cmp	$5, %al
 	je	off
-	cmpb	$0, again(%rip)	/* a KVM that interprets passes over a breakpoint now and then */
+	cmpb	$0, again(%rip)
 	jne	round
 	EXIT	PASS
 

@@ -162,7 +162,7 @@ static int go(struct machine_debug *d)
 static void tell(struct machine_debug *d, const struct debug_stop *stop)
 {
 	d->stands = true;
-	d->asked = false;
+	d->asked = d->leaving = false;
 	d->focus = d->last_cpu = stop->cpu;
 	set_clocks(d, false);
 	if (d->target.stopped)
@@ -348,6 +348,7 @@ static void work(struct ev_work *w)
 	/* Then that comes first, and machine_go_on() calls again. */
 	if (machine_has_request(d->m))
 		return;
+	d->leaving = false;
 	collect(d);
 	finish_over(d);
 	if (tell_pending(d))
@@ -412,8 +413,9 @@ static int resume(struct debug_target *t, const struct debug_run *how)
 		return -ENOTSUP;
 	d->how = *how;
 	d->asked = false;
-	/* The rest is work()'s: it may have something to tell at once. */
+	/* The rest is work()'s: it may have something to tell at once. Nobody runs before it. */
 	d->stands = false;
+	d->leaving = true;
 	loop_post(d->m->main_loop, &d->work);
 	return 0;
 }
@@ -472,7 +474,7 @@ static void detach(struct debug_target *t)
 		log_msg(LOG_WARN, "debug", "KVM keeps debugging");
 	inject_all(d);
 	forget(d);
-	d->stands = d->asked = false;
+	d->stands = d->asked = d->leaving = false;
 	set_clocks(d, true);
 	if (d->ended)
 		machine_end(d->m, &d->verdict);
@@ -501,7 +503,7 @@ bool machine_debug_holds(const struct machine *m)
 {
 	const struct machine_debug *d = m->debug;
 
-	return d && (d->stands || vcpu_debug_has_hit(m->cpus) || d->asked);
+	return d && (d->stands || d->leaving || d->asked || vcpu_debug_has_hit(m->cpus));
 }
 
 void machine_debug_was_reset(struct machine *m)

@@ -35,6 +35,7 @@ struct machine_debug {
 	struct ev_work work;
 	bool attached; /* somebody looks */
 	bool stands;   /* and the guest waits for him */
+	bool leaving;  /* it no longer waits, and its vCPUs have yet to be told how to run */
 	bool asked;    /* a stop was asked for, and has not been told */
 	bool clocks_stand;
 	bool ended; /* the guest has, with verdict */
