@@ -13,15 +13,18 @@
  * linked with, and the linker warns about each that names it. So it is looked up: weak, as there is
  * no dlsym() in there either.
  */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
+#pragma weak dlsym
 
 int dl_load(const char *library, const struct dl_symbol *v, unsigned cnt, struct error **errp)
 {
 	__typeof__(dlopen) *open_library = NULL;
-	void *h = dlsym ? dlsym(RTLD_DEFAULT, "dlopen") : NULL;
+	void *h;
 
-	memcpy(&open_library, &h, sizeof(h));
-	if (!open_library)
+	if (dlsym) {
+		h = dlsym(RTLD_DEFAULT, "dlopen");
+		memcpy(&open_library, &h, sizeof(h));
+	}
+	if (!dlsym || !open_library)
 		return err_set(errp, ENOSYS,
 			       "this program is linked statically: it cannot load '%s'", library);
 	h = open_library(library, RTLD_NOW | RTLD_LOCAL);

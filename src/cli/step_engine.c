@@ -431,6 +431,18 @@ static int do_set(struct step *s, unsigned argc, char *const *argv, const char *
 	return size ? set_memory(s, addr, size, v, errp) : set_register(s, target, v, errp);
 }
 
+/* Up to two hexadecimal digits; how many. */
+static unsigned hex(const char *p, unsigned *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at;
+	unsigned n = 0;
+
+	for (*ret = 0; n < 2 && p[n] && (at = strchr(digits, tolower((unsigned char)p[n]))); n++)
+		*ret = *ret * 16 + (unsigned)(at - digits);
+	return n;
+}
+
 /* @text with its escapes; -EINVAL for one that is none. */
 static ssize_t unescape(const char *text, uint8_t *to, struct error **errp)
 {
@@ -439,18 +451,16 @@ static ssize_t unescape(const char *text, uint8_t *to, struct error **errp)
 
 	for (const char *p = text; *p; p++) {
 		const char *at;
-		unsigned v;
-		int used = 0;
+		unsigned v, digits;
 
 		if (*p != '\\') {
 			to[n++] = (uint8_t)*p;
 		} else if (p[1] && (at = strchr(from, p[1]))) {
 			to[n++] = (uint8_t)into[at - from];
 			p++;
-		} else if (p[1] == 'x' && isxdigit((unsigned char)p[2]) &&
-			   sscanf(p + 2, "%2x%n", &v, &used) == 1) {
+		} else if (p[1] == 'x' && (digits = hex(p + 2, &v))) {
 			to[n++] = (uint8_t)v;
-			p += 1 + used;
+			p += 1 + digits;
 		} else {
 			return err_set(errp, EINVAL,
 				       "'%.4s' is no escape: \\r \\n \\t \\e \\\\ \\xNN", p);

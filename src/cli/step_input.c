@@ -297,9 +297,8 @@ static char *history_path(void)
 	if (cache && *cache == '/' ? asprintf(&dir, "%s/trapeze", cache) < 0
 				   : !home || asprintf(&dir, "%s/.cache/trapeze", home) < 0)
 		return NULL;
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		path = NULL;
-	else if (asprintf(&path, "%s/step-history", dir) < 0)
+	if ((mkdir(dir, 0700) == 0 || errno == EEXIST) &&
+	    asprintf(&path, "%s/step-history", dir) < 0)
 		path = NULL;
 	free(dir);
 	return path;

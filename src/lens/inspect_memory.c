@@ -23,24 +23,25 @@ struct dump {
 	unsigned len, unit; /* bytes; 1, 2, 4, 8 */
 };
 
-static int unit_of(const char *word)
+static unsigned unit_of(const char *word)
 {
 	static const char units[] = "bwdq";
 	const char *u = word[0] && !word[1] ? strchr(units, word[0]) : NULL;
 
-	return u ? 1 << (u - units) : 0;
+	return u ? 1u << (u - units) : 0;
 }
 
 /* Up to three words: where, how much, in which pieces. */
 static int parse_dump(struct inspect *in, unsigned argc, char *const *argv, struct dump *d,
 		      struct error **errp)
 {
+	unsigned unit = argc ? unit_of(argv[argc - 1]) : 0;
 	uint64_t len = DUMP_DEFAULT;
 	int r = 0;
 
-	d->unit = 1;
-	if (argc && unit_of(argv[argc - 1]))
-		d->unit = (unsigned)unit_of(argv[--argc]);
+	d->unit = unit ? unit : 1;
+	if (unit)
+		argc--;
 	if (argc > 2)
 		return err_set(errp, EINVAL, "'%s' is no unit: b, w, d or q", argv[2]);
 	if (argc)
@@ -206,7 +207,7 @@ int inspect_print(struct inspect *in, unsigned argc, char *const *argv, struct s
 		  struct error **errp)
 {
 	char text[1024];
-	uint64_t v;
+	uint64_t v = 0;
 	int r = inspect_join(argc, argv, text, sizeof(text), errp);
 
 	if (r == 0)

@@ -116,8 +116,8 @@ int inspect_pt(struct inspect *in, unsigned argc, char *const *argv, struct str 
 	       struct error **errp)
 {
 	struct debug_walk w = { 0 };
-	struct debug_regs regs;
-	uint64_t linear;
+	struct debug_regs regs = { 0 };
+	uint64_t linear = 0;
 	enum paging mode;
 	char text[1024];
 	int walked, r = inspect_join(argc, argv, text, sizeof(text), errp);
