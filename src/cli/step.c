@@ -336,6 +336,8 @@ static int open_session(struct session *x, const struct step_args *a, struct err
 	if (r == 0)
 		r = step_input_open(&in, &x->input, errp);
 	if (r == 0)
+		s->repeats = step_input_interactive(x->input);
+	if (r == 0)
 		r = machine_watch(x->machine, &s->lens.machine, errp);
 	if (r < 0)
 		return r;

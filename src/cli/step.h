@@ -86,7 +86,8 @@ struct step {
 	struct symbols symbols;
 	struct lens_why host;
 	struct step_tape tape;
-	const struct machine *machine;
+	bool repeats;    /* an empty line is the last command that let the guest go */
+	char again[256]; /* that; empty: none yet */
 
 	/* Text for people, in whole lines. */
 	void (*say)(void *opaque, const char *text, size_t len);
@@ -135,6 +136,9 @@ unsigned step_complete(struct step *s, const char *line, size_t cursor, size_t *
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+/* What a command's words can be, for completion. */
+enum step_words { WORDS_NONE, WORDS_SYMBOLS, WORDS_DEVICES, WORDS_QUEUES, WORDS_COMMANDS };
+
 struct step_command {
 	const char *name, *alias, *args, *help;
 	unsigned min, max; /* words */
@@ -142,13 +146,7 @@ struct step_command {
 	int (*fn)(struct step *s, unsigned argc, char *const *argv, const char *rest,
 		  struct error **errp);
 	bool runs; /* needs a guest that can run; an empty line repeats it */
-	enum step_words {
-		WORDS_NONE,
-		WORDS_SYMBOLS,
-		WORDS_DEVICES,
-		WORDS_QUEUES,
-		WORDS_COMMANDS
-	} words;
+	enum step_words words;
 };
 extern const struct step_command step_commands[];
 extern const unsigned step_command_cnt;

@@ -188,6 +188,8 @@ static int run_own(struct step *s, const struct step_command *c, const char *res
 			       c->args);
 	if (c->runs && s->ended)
 		return err_set(errp, ESRCH, "the guest has ended; it can be looked at, or quit");
+	if (c->runs)
+		snprintf(s->again, sizeof(s->again), "%s %s", c->name, rest);
 	return c->fn(s, n < ANY ? n : ANY, word, rest, errp);
 }
 
@@ -227,6 +229,7 @@ static int run_line(struct step *s, const char *line, struct error **errp)
 void step_command(struct step *s, const char *line)
 {
 	_cleanup_free_ char *copy = strdup(line);
+	char again[sizeof(s->again)];
 	struct error *e = NULL;
 	size_t len;
 
@@ -240,6 +243,9 @@ void step_command(struct step *s, const char *line)
 	while (len && copy[len - 1] == ' ')
 		copy[--len] = 0;
 	line = copy + strspn(copy, " ");
+	snprintf(again, sizeof(again), "%s", s->again);
+	if (!*line && s->repeats)
+		line = again;
 	if (!*line || *line == '#')
 		return;
 	if (run_line(s, line, &e) < 0) {

@@ -145,6 +145,15 @@ static void blank_lines_and_remarks_are_nothing(void **state)
 	assert_string_equal(type("   "), "");
 	assert_string_equal(type("# regs"), "");
 	assert_int_equal(s.failed, 0);
+	/* But where somebody types, an empty one goes on. */
+	s.repeats = true;
+	assert_string_equal(type(""), "");
+	fake_guest_stop(&f, DBG_STOP_STEP, 0);
+	fake_guest_stop(&f, DBG_STOP_STEP, 0);
+	type("step");
+	type("regs");
+	type("");
+	assert_int_equal(f.resumes, 2);
 }
 
 static void beginnings_of_names_will_do(void **state)
