@@ -142,10 +142,11 @@ status=$?
 judge 0 '' tests-status
 is tests-recordings [ -s t6.0 -a -s t6.1 -a ! -e t6 ]
 
-# --- every guest there is ends the same way when it is traced
+# --- every guest there is ends the same way when it is traced, but for those that do not end by themselves or take
+# long: what they wait for is not what a trace could change
 for g in "$guests"/real_*.bin "$guests"/flat32_*.bin "$guests"/flat64_*.bin; do
 	name=$(basename "$g" .bin)
-	case $name in *halt* | *spin* | *keys* | *storm* | *flood*) continue ;; esac
+	case $name in *halt* | *spin* | *keys* | *storm* | *flood* | *exit_value* | *rep_huge* | *x2apic*) continue ;; esac
 	wanted "guests-$name" || continue
 	common=(-k "$g" --protocol "${name%%_*}" -m 16M --timeout 20 -q --no-reboot --debugcon null --serial null)
 	run "${common[@]}"
