@@ -304,7 +304,7 @@ analyze: ## gcc -fanalyzer over the product (build-analyze)
 # for lost or freed.
 ifneq (,$(findstring -fanalyzer,$(OPT)))
 ANALYZER_LOSES := src/cli/types src/cli/net_option $(addprefix src/cli/test_,def list modules share spec) \
-	src/cli/matrix src/fs/node src/lens/trace_json src/lens/summary src/verdict/child src/verdict/self_test src/machine/iothreads src/machine/trace_machine src/verdict/nested devices/virtio/blk devices/virtio/net \
+	$(addprefix src/cli/lab_,run story text) src/cli/matrix src/cli/step_complete src/fs/node src/lens/trace_json src/lens/summary src/verdict/child src/verdict/self_test src/machine/inspect src/machine/iothreads src/machine/trace_machine src/verdict/nested devices/virtio/blk devices/virtio/net \
 	$(addprefix src/block/qcow2_,alloc flush read snapshot tool)
 $(ANALYZER_LOSES:%=$(B)/obj/%.o): WARN += -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
 # Nor does it know what is in a struct that a function of another file returned.

@@ -249,7 +249,7 @@ static int memory(struct parser *x, unsigned size, uint64_t *ret)
 {
 	struct debug_target *t = x->in->target;
 	uint8_t b[8] = { 0 };
-	uint64_t addr;
+	uint64_t addr = 0;
 	int r = nested(x, "]", &addr);
 
 	if (r == 0)

@@ -292,9 +292,10 @@ static void on_listen(struct ev_fd *e, uint32_t revents)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static int listen_tcp(struct gdb_server *s, const char *where, struct error **errp)
+/* @tcp is what is behind "tcp:" in @where. */
+static int listen_tcp(struct gdb_server *s, const char *where, const char *tcp, struct error **errp)
 {
-	const char *tcp = behind(where, "tcp:"), *port = strrchr(tcp, ':');
+	const char *port = strrchr(tcp, ':');
 	_cleanup_close_ int fd = -1;
 	union address a;
 	socklen_t len = 0;
@@ -314,9 +315,8 @@ static int listen_tcp(struct gdb_server *s, const char *where, struct error **er
 	return 0;
 }
 
-static int listen_unix(struct gdb_server *s, const char *where, struct error **errp)
+static int listen_unix(struct gdb_server *s, const char *path, struct error **errp)
 {
-	const char *path = behind(where, "unix:");
 	int r = unix_name_listen(&s->name, path, errp);
 
 	if (r < 0)
@@ -329,6 +329,7 @@ static int listen_unix(struct gdb_server *s, const char *where, struct error **e
 int gdb_server_open(const char *where, struct debug_target *t, struct loop *loop,
 		    const struct gdb_monitor *monitor, struct gdb_server **ret, struct error **errp)
 {
+	const char *path = behind(where, "unix:");
 	struct gdb_server *s;
 	int r = gdb_check(where, errp);
 
@@ -348,8 +349,8 @@ int gdb_server_open(const char *where, struct debug_target *t, struct loop *loop
 	if (!s->stub)
 		r = err_set(errp, ENOMEM, "cannot allocate what gdb needs");
 	if (r >= 0)
-		r = behind(where, "unix:") ? listen_unix(s, where, errp)
-					   : listen_tcp(s, where, errp);
+		r = path ? listen_unix(s, path, errp)
+			 : listen_tcp(s, where, where + strlen("tcp:"), errp);
 	if (r >= 0)
 		r = loop_add(loop, &s->listen, errp);
 	if (r >= 0)
