@@ -40,7 +40,7 @@ static void flush(void *opaque, bool all)
 /* Registers and the first pages, where the tables of the fake are. */
 static void make_up(struct fake_guest *f, struct input *in)
 {
-	struct debug_regs *r = &f->regs[0];
+	struct debug_regs *r = &f->d.regs[0];
 
 	while (in->left) {
 		uint64_t at = take(in, 2), v = take(in, 8);
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	fake_guest_init(&f);
 	make_up(&f, &in);
-	s.target = &f.target;
+	s.target = &f.d.target;
 	s.lens.machine = &machine;
 	s.host.irqchip = "split";
 	must(step_init(&s, NULL) == 0);

@@ -14,34 +14,34 @@ static struct fake_debug *of(struct debug_target *t)
 
 static unsigned cpu_cnt(struct debug_target *t)
 {
-	(void)t;
-	return FAKE_DEBUG_CPUS;
+	return of(t)->cpus;
 }
 
 static int get_regs(struct debug_target *t, unsigned cpu, struct debug_regs *ret)
 {
-	if (cpu >= FAKE_DEBUG_CPUS || !of(t)->stands)
+	if (cpu >= of(t)->cpus || !of(t)->stands)
 		abort(); /* nobody may ask that */
 	*ret = of(t)->regs[cpu];
-	return 0;
+	return of(t)->regs_result;
 }
 
 static int set_regs(struct debug_target *t, unsigned cpu, const struct debug_regs *r)
 {
-	if (cpu >= FAKE_DEBUG_CPUS || !of(t)->stands)
+	if (cpu >= of(t)->cpus || !of(t)->stands)
 		abort();
-	of(t)->regs[cpu] = *r;
-	return 0;
+	if (!of(t)->regs_result)
+		of(t)->regs[cpu] = *r;
+	return of(t)->regs_result;
 }
 
-static size_t in_memory(gpa_t gpa, size_t len)
+static size_t in_memory(const struct fake_debug *f, gpa_t gpa, size_t len)
 {
-	return gpa < FAKE_DEBUG_MEMORY ? min_u64(len, FAKE_DEBUG_MEMORY - gpa) : 0;
+	return gpa < f->memory_len ? min_u64(len, f->memory_len - gpa) : 0;
 }
 
 static size_t read_memory(struct debug_target *t, gpa_t gpa, void *to, size_t len)
 {
-	size_t n = in_memory(gpa, len);
+	size_t n = in_memory(of(t), gpa, len);
 
 	of(t)->reads++;
 	if (n)
@@ -51,7 +51,7 @@ static size_t read_memory(struct debug_target *t, gpa_t gpa, void *to, size_t le
 
 static size_t write_memory(struct debug_target *t, gpa_t gpa, const void *from, size_t len)
 {
-	size_t n = in_memory(gpa, len);
+	size_t n = in_memory(of(t), gpa, len);
 
 	if (n)
 		memcpy(of(t)->memory + gpa, from, n);
@@ -62,13 +62,21 @@ static int set_break(struct debug_target *t, unsigned cpu, const struct debug_br
 		     struct error **errp)
 {
 	struct fake_debug *f = of(t);
+	unsigned hardware = 0;
 
-	if (cpu >= FAKE_DEBUG_CPUS || !f->stands)
+	if (cpu >= f->cpus || !f->stands)
 		abort();
 	if (f->set_break_result < 0)
 		return err_set(errp, -f->set_break_result, "refused");
-	if (f->breaks == FAKE_DEBUG_BREAKS)
-		return err_set(errp, ENOSPC, "full");
+	for (unsigned i = 0; i < f->breaks; i++)
+		if (f->brk[i].addr == b->addr && f->brk[i].kind == b->kind &&
+		    f->brk[i].software == b->software)
+			return 0;
+	for (unsigned i = 0; i < f->breaks; i++)
+		hardware += !f->brk[i].software;
+	if (f->breaks == FAKE_DEBUG_BREAKS ||
+	    (f->debug_registers && !b->software && hardware >= f->debug_registers))
+		return err_set(errp, ENOSPC, "the CPU's four debug registers are all in use");
 	f->brk[f->breaks++] = *b;
 	return 0;
 }
@@ -93,8 +101,10 @@ static int resume(struct debug_target *t, const struct debug_run *how)
 
 	if (!f->stands)
 		return -EBUSY;
-	if (how->step_cpu >= FAKE_DEBUG_CPUS)
+	if (how->step_cpu >= (int)f->cpus)
 		abort();
+	if (f->resume_result)
+		return f->resume_result;
 	f->how = *how;
 	f->stands = false;
 	f->resumes++;
@@ -148,6 +158,9 @@ void fake_debug_init(struct fake_debug *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->target.ops = &ops;
+	f->memory = f->own;
+	f->memory_len = sizeof(f->own);
+	f->cpus = FAKE_DEBUG_CPUS;
 	f->stands = true;
 	f->stops_at_once = true;
 	for (unsigned i = 0; i < FAKE_DEBUG_CPUS; i++) {

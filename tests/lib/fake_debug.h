@@ -13,12 +13,16 @@
 struct fake_debug {
 	struct debug_target target;
 	struct debug_regs regs[FAKE_DEBUG_CPUS];
-	uint8_t memory[FAKE_DEBUG_MEMORY]; /* at 0; the rest is not there */
+	unsigned cpus;
+	uint8_t *memory; /* at 0; the rest is not there. own[], unless a test has more */
+	uint64_t memory_len;
+	uint8_t own[FAKE_DEBUG_MEMORY];
 	bool stands;
 	bool stops_at_once; /* stop() is followed by stopped() */
 	struct debug_break brk[FAKE_DEBUG_BREAKS];
 	unsigned breaks;
-	int set_break_result;
+	unsigned debug_registers; /* so many breakpoints can be the CPU's; 0: all */
+	int set_break_result, regs_result, resume_result;
 	struct debug_run how; /* of the last resume() */
 	unsigned resumes, stops, kills, detaches, reads;
 };

@@ -1,40 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fake_guest.h: a guest that stands still, made of an array and a few registers, for what looks at
- * one. It "runs" to the stop that the test has prepared.
- */
+/* fake_guest.h: a fake_debug with paging, memory and a script: it "runs" to the stop that the test
+ * has prepared. */
 #ifndef TESTS_FAKE_GUEST_H
 #define TESTS_FAKE_GUEST_H
 
 #include "tests/lib/fake.h"
-#include "vmm/debug.h"
+#include "tests/lib/fake_debug.h"
 
 #define FAKE_GUEST_RAM    (UINT64_C(4) << 20) /* from 0 on */
 #define FAKE_GUEST_CPUS   2u
 #define FAKE_GUEST_STOPS  64u
-#define FAKE_GUEST_BREAKS 8u
+#define FAKE_GUEST_BREAKS FAKE_DEBUG_BREAKS
 
 struct fake_guest {
-	struct debug_target target;
-	uint8_t *ram;
-	struct debug_regs regs[FAKE_GUEST_CPUS];
-	unsigned cpus;
-	int regs_error; /* what get_regs() and set_regs() say; 0: they work */
+	struct fake_debug d;
 
 	/* What resume() comes back with, in order; fake_guest_run() delivers it. */
 	struct debug_stop stop[FAKE_GUEST_STOPS];
 	unsigned stop_cnt, stop_next;
-	bool runs;
-	struct debug_run how;
-	unsigned resumes, stops, kills;
-	int resume_error;
-
-	struct debug_break brk[FAKE_GUEST_BREAKS];
-	unsigned brk_cnt;
 };
 
 /* CPU 0 in 64-bit mode at 0x1000 with the identity mapped (tables at 0x10000), the others in real
- * mode. */
+ * mode. Four debug registers. */
 void fake_guest_init(struct fake_guest *f);
 void fake_guest_fini(struct fake_guest *f);
 void fake_guest_real_mode(struct debug_regs *r, uint16_t cs, uint16_t ip);

@@ -21,7 +21,7 @@ static int setup(void **state)
 
 	(void)state;
 	fake_guest_init(&f);
-	in = (struct inspect){ .target = &f.target, .lens = &lens };
+	in = (struct inspect){ .target = &f.d.target, .lens = &lens };
 	symbols = (struct symbols){ 0 };
 	assert_int_equal(symbols_add(&symbols, 0x1000, 'T', "start", 5, &e), 0);
 	assert_int_equal(symbols_add(&symbols, 0x1040, 'T', "rax", 3, &e), 0);
@@ -110,8 +110,8 @@ static void operators_are_those_of_c(void **state)
 static void registers_have_their_names(void **state)
 {
 	(void)state;
-	f.regs[0].gpr[DBG_RAX] = 0x1122334455667788;
-	f.regs[0].gpr[DBG_R9] = 0xaabbccdd99887766;
+	f.d.regs[0].gpr[DBG_RAX] = 0x1122334455667788;
+	f.d.regs[0].gpr[DBG_R9] = 0xaabbccdd99887766;
 	assert_int_equal(eval("rax"), 0x1122334455667788);
 	assert_int_equal(eval("$rax"), 0x1122334455667788);
 	assert_int_equal(eval("eax"), 0x55667788);
@@ -265,9 +265,9 @@ static void a_walk_is_drawn(void **state)
 static void tables_that_point_nowhere(void **state)
 {
 	(void)state;
-	f.regs[0].cr3 = 0x7fffffff000;
+	f.d.regs[0].cr3 = 0x7fffffff000;
 	refuses("pt 0x1000", "not in memory");
-	f.regs[0].cr3 = 0x10000;
+	f.d.regs[0].cr3 = 0x10000;
 	fake_guest_put64(&f, 0x11000, 0xfffffff003);
 	refuses("pt 0x1000", "not in memory");
 	/* A table that is its own. */
@@ -280,13 +280,13 @@ static void tables_that_point_nowhere(void **state)
 static void descriptors_are_named(void **state)
 {
 	(void)state;
-	f.regs[0].gdt_base = 0x3000;
-	f.regs[0].gdt_limit = 0x2f;
+	f.d.regs[0].gdt_base = 0x3000;
+	f.d.regs[0].gdt_limit = 0x2f;
 	fake_guest_put64(&f, 0x3010, 0x00af9b000000ffff);
 	fake_guest_put64(&f, 0x3018, 0x00cf93000000ffff);
 	fake_guest_put64(&f, 0x3020, 0x0000890010000067);
 	fake_guest_put64(&f, 0x3028, 0x00000000ffff8000);
-	f.regs[0].seg[DBG_TR].selector = 0x20;
+	f.d.regs[0].seg[DBG_TR].selector = 0x20;
 	answers("gdt",
 		"GDT at 0x3000, limit 0x2f\n"
 		"  0010 base 00000000 limit ffffffff dpl 0 code 64, readable, accessed cs\n"
@@ -296,19 +296,19 @@ static void descriptors_are_named(void **state)
 	contains("gdt 0x18", "data, writable");
 	refuses("gdt 0x30", "behind the limit");
 	refuses("gdt 0x10000", "above");
-	f.regs[0].gdt_base = 0x400000;
+	f.d.regs[0].gdt_base = 0x400000;
 	refuses("gdt", "not in memory");
-	f.regs[0].gdt_base = 0x100000;
-	f.regs[0].gdt_limit = 0xffff;
-	memset(f.ram + 0x100000, 0x9b, 0x10000);
+	f.d.regs[0].gdt_base = 0x100000;
+	f.d.regs[0].gdt_limit = 0xffff;
+	memset(f.d.memory + 0x100000, 0x9b, 0x10000);
 	contains("gdt", "and ");
 }
 
 static void gates_are_named(void **state)
 {
 	(void)state;
-	f.regs[0].idt_base = 0x4000;
-	f.regs[0].idt_limit = 0xfff;
+	f.d.regs[0].idt_base = 0x4000;
+	f.d.regs[0].idt_limit = 0xfff;
 	for (unsigned v = 0; v < 32; v++)
 		fake_guest_put64(&f, 0x4000 + 16 * v, 0x00008e0000101000);
 	fake_guest_put64(&f, 0x4000 + 16 * 14, 0x00008e0300101040);
@@ -318,9 +318,9 @@ static void gates_are_named(void **state)
 		       "  0f-1f      0010:00001000  interrupt gate dpl 0  start\n");
 	contains("idt 14", "#PF");
 	refuses("idt 256", "above");
-	f.regs[0].idt_limit = 0x1f;
+	f.d.regs[0].idt_limit = 0x1f;
 	refuses("idt 14", "behind the limit");
-	f.regs[0].idt_base = UINT64_C(0xfffffffffffff000);
+	f.d.regs[0].idt_base = UINT64_C(0xfffffffffffff000);
 	refuses("idt", "not in memory");
 	/* Real mode: four bytes each. */
 	in.cpu = 1;
@@ -336,10 +336,10 @@ static void registers_that_changed_are_marked(void **state)
 	char *got;
 
 	(void)state;
-	in.before = f.regs[0];
+	in.before = f.d.regs[0];
 	in.has_before = true;
-	f.regs[0].gpr[DBG_RBX] = 0x42;
-	f.regs[0].rip = 0x1003;
+	f.d.regs[0].gpr[DBG_RBX] = 0x42;
+	f.d.regs[0].rip = 0x1003;
 	got = ask("regs");
 	assert_non_null(strstr(got, "*rbx 0000000000000042"));
 	assert_non_null(strstr(got, " rax 0000000000000000"));
@@ -355,7 +355,7 @@ static void registers_that_changed_are_marked(void **state)
 	in.has_before = false;
 	contains("regs", " eax 00000000");
 	contains("regs", "real mode");
-	f.regs_error = -EIO;
+	f.d.regs_result = -EIO;
 	refuses("regs", "registers of CPU 1");
 }
 

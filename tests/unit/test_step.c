@@ -50,8 +50,8 @@ static int setup(void **state)
 
 	(void)state;
 	fake_guest_init(&f);
-	memset(f.ram + 0x1000, 0x90, 0x100);
-	s = (struct step){ .target = &f.target,
+	memset(f.d.memory + 0x1000, 0x90, 0x100);
+	s = (struct step){ .target = &f.d.target,
 			   .say = say,
 			   .key = key,
 			   .stands = stands,
@@ -153,7 +153,7 @@ static void blank_lines_and_remarks_are_nothing(void **state)
 	type("step");
 	type("regs");
 	type("");
-	assert_int_equal(f.resumes, 2);
+	assert_int_equal(f.d.resumes, 2);
 }
 
 static void beginnings_of_names_will_do(void **state)
@@ -175,8 +175,8 @@ static void steps_are_counted_and_shown(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		fake_guest_stop(&f, DBG_STOP_STEP, 0);
 	type("s 3");
-	assert_int_equal(f.resumes, 3);
-	assert_int_equal(f.how.step_cpu, 0);
+	assert_int_equal(f.d.resumes, 3);
+	assert_int_equal(f.d.how.step_cpu, 0);
 	assert_int_equal(stood, 1);
 	assert_false(s.running);
 	says("s 1000001", "1 to 1000000");
@@ -189,7 +189,7 @@ static void exits_stop_it(void **state)
 	at_exit(0, 2, TRACE_PIO, 0xe9, 'b');
 	at_exit(0, 3, TRACE_PIO, 0xe9, 'c');
 	type("exit 2");
-	assert_int_equal(f.resumes, 1);
+	assert_int_equal(f.d.resumes, 1);
 	assert_int_equal(f.stop_next, 2);
 	assert_int_equal(s.last_exit.num, 2);
 	says("why", "exit 2");
@@ -213,13 +213,13 @@ static void until_looks_after_each_exit(void **state)
 	(void)state;
 	for (unsigned i = 1; i < 6; i++)
 		at_exit(0, i, TRACE_PIO, 0x80, i);
-	f.regs[0].gpr[DBG_RCX] = 7;
+	f.d.regs[0].gpr[DBG_RCX] = 7;
 	says("until rcx == 7", "so already");
-	assert_int_equal(f.resumes, 0);
+	assert_int_equal(f.d.resumes, 0);
 	says("until rcx ==", "missing");
 	type("until exit_value == 3");
 	assert_int_equal(s.last_exit.num, 3);
-	assert_int_equal(f.resumes, 3);
+	assert_int_equal(f.d.resumes, 3);
 	assert_int_equal(stood, 1);
 	f.stop_cnt = f.stop_next = 0;
 	stood = 0;
@@ -236,8 +236,8 @@ static void breakpoints_at_code(void **state)
 	(void)state;
 	d->addr = 0x1010;
 	says("break 0x1000 + 0x10", "breakpoint 1: 0x1000 + 0x10 (0x1010)");
-	assert_int_equal(f.brk_cnt, 1);
-	assert_int_equal(f.brk[0].addr, 0x1010);
+	assert_int_equal(f.d.breaks, 1);
+	assert_int_equal(f.d.brk[0].addr, 0x1010);
 	says("continue", "breakpoint 1: 0x1000 + 0x10");
 	says("info breaks", "1 time\n");
 	type("b 1");
@@ -245,7 +245,7 @@ static void breakpoints_at_code(void **state)
 	type("b 3");
 	/* There are four debug registers, and another way. */
 	type("b 4");
-	assert_true(f.brk[4].software);
+	assert_true(f.d.brk[4].software);
 	for (unsigned i = 5; i < FAKE_GUEST_BREAKS; i++) {
 		char line[32];
 
@@ -254,11 +254,11 @@ static void breakpoints_at_code(void **state)
 	}
 	says("b 5", "all in use");
 	says("w 0x3000", "all in use");
-	says("delete 9", "no breakpoint 9");
+	says("delete 99", "no breakpoint 99");
 	type("delete 1");
-	assert_int_equal(f.brk_cnt, FAKE_GUEST_BREAKS - 1);
-	says("delete", "7 breakpoints deleted");
-	assert_int_equal(f.brk_cnt, 0);
+	assert_int_equal(f.d.breaks, FAKE_GUEST_BREAKS - 1);
+	says("delete", "15 breakpoints deleted");
+	assert_int_equal(f.d.breaks, 0);
 }
 
 static void to_leaves_nothing_behind(void **state)
@@ -271,12 +271,12 @@ static void to_leaves_nothing_behind(void **state)
 	type("to 0x1020");
 	/* What is listed at the same place stays. */
 	says("info breaks", "0x1020");
-	assert_true(f.brk_cnt >= 1);
+	assert_true(f.d.breaks >= 1);
 	f.stop_cnt = f.stop_next = 0;
 	fake_guest_stop(&f, DBG_STOP_ASKED, 0);
 	type("delete");
 	type("to 0x1030");
-	assert_int_equal(f.brk_cnt, 0);
+	assert_int_equal(f.d.breaks, 0);
 	assert_null(s.breaks);
 }
 
@@ -298,12 +298,12 @@ static void watchpoints_have_a_length(void **state)
 	(void)state;
 	d->addr = 0x2002;
 	type("watch 0x2000 8 rw");
-	assert_int_equal(f.brk[0].kind, DBG_WATCH_ACCESS);
-	assert_int_equal(f.brk[0].len, 8);
+	assert_int_equal(f.d.brk[0].kind, DBG_WATCH_ACCESS);
+	assert_int_equal(f.d.brk[0].len, 8);
 	says("c", "breakpoint 1: 0x2000 8 rw");
 	type("w 0x3000");
-	assert_int_equal(f.brk[1].kind, DBG_WATCH_WRITE);
-	assert_int_equal(f.brk[1].len, 4);
+	assert_int_equal(f.d.brk[1].kind, DBG_WATCH_WRITE);
+	assert_int_equal(f.d.brk[1].len, 4);
 	says("w 0x3000 1 2 3", "it is: watch");
 	says("w 0x3000 1 2", "a watchpoint is");
 }
@@ -315,7 +315,7 @@ static void ctrl_c_stops_a_guest_that_runs(void **state)
 	step_command(&s, "continue");
 	assert_true(s.running);
 	assert_true(step_interrupt(&s));
-	assert_int_equal(f.stops, 1);
+	assert_int_equal(f.d.stops, 1);
 	fake_guest_stop(&f, DBG_STOP_ASKED, 0);
 	fake_guest_run(&f);
 	assert_false(s.running);
@@ -326,11 +326,11 @@ static void ctrl_c_stops_a_guest_that_runs(void **state)
 static void a_guest_that_cannot_go_on(void **state)
 {
 	(void)state;
-	f.resume_error = -EBUSY;
+	f.d.resume_result = -EBUSY;
 	says("c", "cannot go on");
 	assert_false(s.running);
 	says("to 0x1000", "cannot go on");
-	assert_int_equal(f.brk_cnt, 0);
+	assert_int_equal(f.d.breaks, 0);
 }
 
 static void ends_and_resets_are_said(void **state)
@@ -367,15 +367,15 @@ static void registers_and_memory_are_set(void **state)
 {
 	(void)state;
 	type("set rax = 0x1234 + 1");
-	assert_int_equal(f.regs[0].gpr[DBG_RAX], 0x1235);
+	assert_int_equal(f.d.regs[0].gpr[DBG_RAX], 0x1235);
 	type("set al 7");
-	assert_int_equal(f.regs[0].gpr[DBG_RAX], 0x1207);
+	assert_int_equal(f.d.regs[0].gpr[DBG_RAX], 0x1207);
 	type("set d[0x2000+4] = 0xdeadbeef");
-	assert_memory_equal(f.ram + 0x2000, "\0\0\0\0\xef\xbe\xad\xde\0", 9);
+	assert_memory_equal(f.d.memory + 0x2000, "\0\0\0\0\xef\xbe\xad\xde\0", 9);
 	says("set b[0x2000] = 256", "does not fit into 1 byte");
 	says("set b[0x900000] = 1", "no memory");
 	says("set nonsense = 1", "no register");
-	f.regs_error = -EINVAL;
+	f.d.regs_result = -EINVAL;
 	says("set rax = 1", "registers");
 }
 
