@@ -6,11 +6,11 @@
 #
 #   scripts/check.sh [STAGE...]       some stages only, e.g. "unit lab"
 #
-# DEPS=skip installs nothing. FUZZ_SECONDS (12) per fuzz target.
+# DEPS=skip installs nothing. FUZZ_SECONDS (7) per fuzz target.
 set -u
 B=${B:-build}
 cd "$(dirname "$0")/.." || exit 1
-export FUZZ_SECONDS=${FUZZ_SECONDS:-12}
+export FUZZ_SECONDS=${FUZZ_SECONDS:-7}
 unset MAKEFLAGS MFLAGS MAKELEVEL
 make=(make --no-print-directory -k -j"$(nproc)" B="$B")
 began=$SECONDS

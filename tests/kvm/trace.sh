@@ -146,9 +146,10 @@ is tests-recordings [ -s t6.0 -a -s t6.1 -a ! -e t6 ]
 # long: what they wait for is not what a trace could change
 for g in "$guests"/real_*.bin "$guests"/flat32_*.bin "$guests"/flat64_*.bin; do
 	name=$(basename "$g" .bin)
-	case $name in *halt* | *spin* | *keys* | *storm* | *flood* | *exit_value* | *rep_huge* | *x2apic*) continue ;; esac
+	case $name in *halt* | *spin* | *keys* | *storm* | *flood* | *exit_value* | *rep_huge* | *x2apic* | *smp_halt*) continue ;; esac
 	wanted "guests-$name" || continue
-	common=(-k "$g" --protocol "${name%%_*}" -m 16M --timeout 20 -q --no-reboot --debugcon null --serial null)
+	case $name in *_smp) cpus=4 ;; *) cpus=1 ;; esac
+	common=(-k "$g" -c $cpus --protocol "${name%%_*}" -m 16M --timeout 20 -q --no-reboot --debugcon null --serial null)
 	run "${common[@]}"
 	was=$status
 	run "${common[@]}" --trace-out t4
